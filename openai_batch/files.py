@@ -1,0 +1,89 @@
+"""Files that appear whole or not at all, and folders that only their owner can read."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import StorageError
+
+
+def make_private_dir(path: Path) -> Path:
+    """Create `path` and its parents, mode 0700 where the system has modes. May be repeated."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot create the folder {path}: {error.strerror}") from error
+    return path
+
+
+def fsync_dir(path: Path) -> None:
+    """Make renames inside `path` durable. Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open `path` for writing from its start, mode 0600."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600), "wb")
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, exclusive: bool = False) -> Iterator[BinaryIO]:
+    """Write `path` so that it appears whole, mode 0600, or not at all.
+
+    The bytes go to a temporary name in the same folder, are synced, and take the name at the end;
+    on return they are durable. With `exclusive`, a file that has taken the name meanwhile is left
+    alone and FileExistsError is raised. Raises StorageError where the disk refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open_private(temporary) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        publish(temporary, path, exclusive=exclusive)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def publish(temporary: Path, path: Path, *, exclusive: bool) -> None:
+    """Give a synced file its name, durably. Raises FileExistsError if `exclusive` and taken."""
+    if not exclusive:
+        temporary.replace(path)
+    elif os.name == "nt":
+        temporary.rename(path)  # refuses an existing target on Windows
+    else:
+        try:
+            os.link(temporary, path)  # atomic, and refuses an existing target
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without hard links (FAT, some network mounts): the check and the
+            # rename are two steps there, and the window between them is accepted.
+            if path.exists():
+                raise FileExistsError(path) from None
+            temporary.replace(path)
+        else:
+            temporary.unlink()
+    fsync_dir(path.parent)
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that may still be written where `path` lives."""
+    return shutil.disk_usage(path).free

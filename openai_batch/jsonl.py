@@ -1,0 +1,62 @@
+"""Reading and writing JSON Lines, byte for byte.
+
+Lines end at `\\n` and nowhere else: U+2028, U+0085 and a lone `\\r` are text. What is inside a line
+is never re-serialised by this module.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+import orjson
+
+BOM = b"\xef\xbb\xbf"
+
+
+def lines(stream: BinaryIO | Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield `(line_number, content)` for every line that is not blank.
+
+    Numbers count from 1 and include blank lines, so they are the ones an editor shows. A byte order
+    mark, `\\r` before `\\n`, and a missing final newline are accepted and not part of the content.
+    """
+    number = 0
+    for line in stream:
+        number += 1
+        if number == 1 and line.startswith(BOM):
+            line = line[len(BOM) :]
+        content = line.strip(b" \t\r\n")
+        if content:
+            yield number, content
+
+
+def parse(content: bytes) -> Any:
+    """Parse one JSON text. Raises ValueError where it is not JSON.
+
+    orjson refuses lone surrogates in escapes, which JSON (RFC 8259) allows. Such a text is parsed
+    again by the standard library, which accepts them; NaN and Infinity, which that library also
+    accepts, are refused here. Integers above 64 bits come back as floats: fine for looking at a
+    request, wrong for writing it again.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as strict:
+        try:
+            return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            raise ValueError(str(strict)) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def dumps(value: Any) -> bytes:
+    """Serialise `value` to one line, without the newline.
+
+    Falls back to the standard library for what orjson refuses: integers above 64 bits and
+    lone surrogates, which it writes as escapes.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
