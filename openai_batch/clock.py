@@ -21,7 +21,7 @@ class Clock(Protocol):
         """Seconds since an arbitrary start. Never jumps; used for intervals and time-outs."""
 
     def wait(self, source: "queue.SimpleQueue[T]", timeout_s: float | None) -> T | None:
-        """The next item of `source`, or None when `timeout_s` seconds have gone by (None: no end)."""
+        """The next item of `source`, or None after `timeout_s` seconds (None: no end)."""
 
 
 class SystemClock:

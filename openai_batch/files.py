@@ -14,7 +14,10 @@ from .errors import StorageError
 def make_private_dir(path: Path) -> Path:
     """Create `path` and its parents, mode 0700 where the system has modes. May be repeated."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (*reversed(path.parents), path):
+            if not folder.exists():  # `parents=True` would give those the usual, open mode
+                folder.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot create the folder {path}: {error.strerror}") from error
     return path
@@ -59,7 +62,8 @@ def replacing(path: Path, *, exclusive: bool = False) -> Iterator[BinaryIO]:
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def publish(temporary: Path, path: Path, *, exclusive: bool) -> None:
@@ -87,3 +91,21 @@ def publish(temporary: Path, path: Path, *, exclusive: bool) -> None:
 def free_bytes(path: Path) -> int:
     """Bytes that may still be written where `path` lives."""
     return shutil.disk_usage(path).free
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that the user named, replacing what is there: whole, as `replacing` does.
+
+    What is no regular file (a device, a named pipe) is written into as the bytes come, and a
+    symbolic link keeps pointing where it did. Raises StorageError where the disk refuses.
+    """
+    if path.is_file() or not path.exists():
+        with replacing(path.resolve()) as stream:
+            yield stream
+        return
+    try:
+        with path.open("wb") as stream:
+            yield stream
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
