@@ -1,0 +1,35 @@
+"""Who executes batches: the catalog of providers, and clients for them.
+
+Names are loaded when they are first used, so that importing this package costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .catalog import (
+        all_providers,
+        get_provider_by_base_url,
+        get_provider_by_model,
+        get_provider_by_name,
+        known_providers,
+        resolve,
+    )
+    from .provider import Provider
+
+__all__ = [
+    "Provider",
+    "all_providers",
+    "get_provider_by_base_url",
+    "get_provider_by_model",
+    "get_provider_by_name",
+    "known_providers",
+    "resolve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import catalog
+
+    return getattr(catalog, name)

@@ -1,8 +1,8 @@
 """What the engine asks of a provider: one small protocol, and the shapes that come back.
 
 Answers are normalised here, once, so that nothing above this package ever looks at a raw answer.
-A provider's answer is never trusted: statuses come in any case and spelling, ids may be null, absent
-or `""`, counts may be missing, timestamps may be numbers, ISO text or absent.
+A provider's answer is never trusted: statuses come in any case and spelling, ids may be null,
+absent or `""`, counts may be missing, timestamps may be numbers, ISO text or absent.
 """
 
 import enum
