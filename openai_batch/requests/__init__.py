@@ -1,0 +1,1 @@
+"""What we send: how a request is built, read from prompts, and checked before it leaves."""

@@ -1,0 +1,158 @@
+"""Reading prompts, in whatever shape they come, and writing requests."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from .. import jsonl
+from ..errors import Fault, UsageError
+from .build import request_line
+from .custom_ids import CustomIds
+from .faults import Faults, invalid_json, invalid_text, shown
+from .prompt_options import PromptOptions, build_from_prompt
+
+_NOT_PLAIN = frozenset(b'{"[ \t')
+"""First bytes of lines that may be JSON. All others are plain text without a closer look."""
+
+_TEXT_NAMES = ("prompt", "input")
+
+
+def write_requests(source: Iterable[bytes], target: BinaryIO, options: PromptOptions) -> int:
+    """Write a request to `target` for each prompt in `source`; return their number.
+
+    Lines are told apart one by one: a JSON string, a JSON object with parameters of the request, a
+    JSON array of messages, a whole request, which is passed through as it is, or else plain text.
+    Empty lines are skipped. Memory does not grow with the number of lines.
+
+    Raises InputInvalid with the faults of all lines; what precedes the first faulty line has been
+    written by then. Raises UsageError where the options cannot make requests at all.
+    """
+    faults = Faults()
+    maker = _RequestMaker(options, faults)
+    for line in maker.lines(source):
+        if not faults.count:
+            target.write(line)
+    found = "1 fault" if faults.count == 1 else f"{faults.count:,} faults"
+    faults.raise_if_any(f"{found} in the prompts; mend the lines named and run this again")
+    return maker.ids.count
+
+
+class _RequestMaker:
+    """Makes requests out of lines. Faulty lines are reported and left out."""
+
+    def __init__(self, options: PromptOptions, faults: Faults):
+        self.ids = CustomIds(options.custom_id_prefix, faults.add)
+        self._options = options
+        self._faults = faults
+        self._templates: dict[str, bytes] = {}
+
+    def lines(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the requests that the lines of `source` ask for, newlines included."""
+        plain_text = self._options.plain_text
+        for line_number, line in enumerate(source, 1):
+            content = line.rstrip(b" \t\r\n")
+            if line_number == 1:
+                content = content.removeprefix(jsonl.BOM)
+            if not content:
+                continue
+            if plain_text or content[0] not in _NOT_PLAIN:
+                request = self._from_plain(content, line_number)
+            else:
+                request = self._from_line(content, line_number)
+            if request is not None:
+                yield request
+
+    def _from_line(self, content: bytes, line_number: int) -> bytes | None:
+        match content.lstrip(b" \t")[:1]:
+            case b"{":
+                return self._from_object(content, line_number)
+            case b'"' if isinstance(text := _parse_or_none(content), str):
+                return self._from_text("prompt", text, line_number)
+            case b"[" if _are_messages(messages := _parse_or_none(content)):
+                return self._from_prompt({"messages": messages}, None, line_number)
+        return self._from_plain(content, line_number)
+
+    def _from_plain(self, content: bytes, line_number: int) -> bytes | None:
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self._faults.add(invalid_text(line_number, content, error))
+            return None
+        return self._from_text("prompt", text, line_number)
+
+    def _from_text(self, name: str, text: str, line_number: int) -> bytes | None:
+        """The request for a prompt that is nothing but a text under `name`."""
+        number = self.ids.give(line_number)
+        template = self._templates.get(name) or self._make_template(name)
+        return template % (number, jsonl.dumps(text))
+
+    def _make_template(self, name: str) -> bytes:
+        """The request for any such text, with places for its number and the text.
+
+        Everything else about it is the same for all texts, so it is built and written only once.
+        """
+        number, text = secrets.token_hex(), secrets.token_hex()
+        try:
+            url, body = build_from_prompt({name: text}, self._options)
+        except ValueError as error:
+            raise UsageError(f"cannot make requests out of text: {error}") from None
+        line = request_line(f"{self._options.custom_id_prefix}-{number}", url, body) + b"\n"
+        line = line.replace(b"%", b"%%").replace(number.encode(), b"%d")
+        self._templates[name] = template = line.replace(b'"%b"' % text.encode(), b"%b")
+        return template
+
+    def _from_object(self, content: bytes, line_number: int) -> bytes | None:
+        try:
+            prompt = jsonl.parse_exactly(content)
+        except ValueError as error:
+            mend = "say --text if the lines are plain text"
+            self._faults.add(invalid_json(line_number, content, error, mend))
+            return None
+        if len(prompt) == 1:
+            [(name, value)] = prompt.items()
+            if name in _TEXT_NAMES and isinstance(value, str):
+                return self._from_text(name, value, line_number)
+        custom_id = prompt.pop("custom_id", None)
+        if custom_id is not None and not (isinstance(custom_id, str) and custom_id):
+            message = f"custom_id must be a string that is not empty, not {shown(custom_id)}"
+            self._faults.add(Fault("invalid_request", message, line_number, "custom_id"))
+            return None
+        if "url" not in prompt or "body" not in prompt:
+            return self._from_prompt(prompt, custom_id, line_number)
+        if custom_id is None:
+            message = 'the request has no `custom_id`; give it one, such as "line-1"'
+            fault = Fault("missing_required_parameter", message, line_number, "custom_id")
+            self._faults.add(fault)
+            return None
+        self.ids.bring(custom_id, line_number)
+        return content.lstrip(b" \t") + b"\n"
+
+    def _from_prompt(
+        self, prompt: dict[str, Any], custom_id: str | None, line_number: int
+    ) -> bytes | None:
+        if custom_id is None:
+            custom_id = f"{self._options.custom_id_prefix}-{self.ids.give(line_number)}"
+        else:
+            self.ids.bring(custom_id, line_number)
+        try:
+            url, body = build_from_prompt(prompt, self._options)
+            return request_line(custom_id, url, body) + b"\n"
+        except (ValueError, RecursionError) as error:
+            message = str(error) or "nested too deeply"
+            self._faults.add(Fault("invalid_request", message, line_number))
+            return None
+
+
+def _parse_or_none(content: bytes) -> Any:
+    try:
+        return jsonl.parse_exactly(content)
+    except ValueError:
+        return None
+
+
+def _are_messages(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(item, dict) and "role" in item for item in value)
+    )

@@ -1,0 +1,282 @@
+"""Checking requests before anything is sent, one line at a time.
+
+A fault found here costs nothing; the same fault found by the provider fails the whole batch, hours
+later. Codes are the provider's own where it has one for the fault.
+"""
+
+import sys
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from .. import jsonl
+from ..errors import Fault
+from .endpoints import FIELD_TYPES, Endpoint, Kind, endpoint_of
+from .faults import invalid_json, shown
+
+OnFault = Callable[[Fault], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a provider asks of the requests of one run. The defaults suit an unknown server."""
+
+    endpoints: Collection[str] = ()
+    """The URLs a request may have; empty where any may be tried."""
+    mixed_models: bool = False
+    """Whether requests may name different models."""
+    mixed_urls: bool = False
+    """Whether requests may name different URLs."""
+    max_request_bytes: int | None = None
+    """Bytes of one line without its newline; None where there is no limit."""
+
+
+@dataclass(slots=True)  # not frozen: that would double what it costs to make one, a million times
+class Checked:
+    """What is worth knowing of a request without faults."""
+
+    custom_id: str
+    url: str
+    model: str | None
+    inputs: int
+    """Texts to embed, for an embeddings request; 1 for any other."""
+
+
+class Validator:
+    """Checks the requests of one run, in their order, and reports every fault of every line.
+
+    Looks at lines one by one and keeps only what the first one said, so memory does not grow.
+    Duplicate ids are found elsewhere (`unique`).
+    """
+
+    def __init__(self, rules: Rules, on_fault: OnFault):
+        self._rules = rules
+        self._on_fault = on_fault
+        self._endpoints = frozenset(rules.endpoints)
+        self._max_bytes = rules.max_request_bytes or sys.maxsize
+        self._first_url: tuple[str, int] | None = None
+        self._first_model: tuple[str, int] | None = None
+        self._lines = 0
+        self._usual = _Usual(rules.mixed_models)
+
+    def check(self, line_number: int, content: bytes) -> Checked | None:
+        """Check one request; None where it has faults, which have been reported by then.
+
+        `line_number` is the user's, `content` the line without its newline. Raises nothing.
+        """
+        self._lines += 1
+        if len(content) > self._max_bytes:
+            self._refuse_size(line_number, len(content))
+            return None
+        try:
+            request = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return self._check_text(line_number, content)
+        return self._usual.recognise(request) or self._check_closely(line_number, request)
+
+    def finish(self) -> None:
+        """Report an input without any request. Call once, after the last line."""
+        if self._lines == 0:
+            self._report("empty_file", "the input holds no requests; is it the right file?", None)
+
+    def _refuse_size(self, line_number: int, size_bytes: int) -> None:
+        self._report(
+            "request_too_large",
+            f"the request has {size_bytes:,} bytes, and the provider takes {self._max_bytes:,}; "
+            "shorten it or split it",
+            line_number,
+        )
+
+    def _check_text(self, line_number: int, content: bytes) -> Checked | None:
+        try:
+            request = jsonl.parse(content)  # takes what orjson refuses and JSON allows
+        except ValueError as error:
+            self._on_fault(invalid_json(line_number, content, error))
+            return None
+        return self._check_closely(line_number, request)
+
+    def _check_closely(self, line_number: int, request: Any) -> Checked | None:
+        if not isinstance(request, dict):
+            self._report(
+                "invalid_json_line",
+                f"a request is a JSON object, this is {shown(request)}; "
+                "`openai-batch create` makes requests out of prompts",
+                line_number,
+            )
+            return None
+        faults = [
+            *_envelope_faults(request),
+            *self._url_faults(request, line_number),
+            *self._body_faults(request, line_number),
+        ]
+        for code, param, message in faults:
+            self._report(code, message, line_number, param)
+        if faults:
+            return None
+        return self._usual.remember(request)
+
+    def _url_faults(self, request: dict[str, Any], line_number: int) -> "_FaultParts":
+        url = request.get("url")
+        if url is None:
+            return  # reported with the envelope
+        if not isinstance(url, str) or not url.startswith("/") or not self._knows(url):
+            known = ", ".join(sorted(self._endpoints)) or "/v1/chat/completions and the like"
+            yield "invalid_url", "url", f"url is {shown(url)}; this provider takes {known}"
+            return
+        first_url, first_line = self._first_url = self._first_url or (url, line_number)
+        if url != first_url and not self._rules.mixed_urls:
+            yield (
+                "invalid_url",
+                "url",
+                f"url is {url}, but line {first_line} has {first_url}; "
+                "a run has one url: send the others as a run of their own",
+            )
+
+    def _knows(self, url: str) -> bool:
+        return not self._endpoints or url in self._endpoints
+
+    def _body_faults(self, request: dict[str, Any], line_number: int) -> "_FaultParts":
+        body = request.get("body")
+        if not isinstance(body, dict):
+            return  # reported with the envelope
+        url = request.get("url")
+        endpoint = endpoint_of(url) if isinstance(url, str) else None
+        if endpoint is not None:
+            yield from _missing_fields(endpoint, body)
+        if body.get("stream"):
+            yield (
+                "streaming_unsupported",
+                "body.stream",
+                "a batch cannot stream; leave `stream` out of the body",
+            )
+        model = body.get("model")
+        if isinstance(model, str) and model:
+            first_model, first_line = self._first_model = self._first_model or (model, line_number)
+            if model != first_model and not self._rules.mixed_models:
+                yield (
+                    "mismatched_model",
+                    "body.model",
+                    f"model is {shown(model)}, but line {first_line} has {shown(first_model)}; "
+                    "this provider takes one model a batch: send the others as a run of their own",
+                )
+
+    def _report(self, code: str, message: str, line: int | None, param: str | None = None) -> None:
+        self._on_fault(Fault(code, message, line, param))
+
+
+_FaultParts = Iterator[tuple[str, str, str]]
+"""Code, param and message of each fault."""
+
+
+def _envelope_faults(request: dict[str, Any]) -> _FaultParts:
+    for name, example in _ENVELOPE.items():
+        if request.get(name) is None:
+            message = f"the request has no `{name}`; give it one, such as {example}"
+            yield "missing_required_parameter", name, message
+    custom_id = request.get("custom_id")
+    if custom_id is not None and (not isinstance(custom_id, str) or not custom_id):
+        message = f"custom_id must be a string that is not empty, not {shown(custom_id)}"
+        yield "invalid_request", "custom_id", message
+    method = request.get("method")
+    if method is not None and method != "POST":
+        yield "invalid_method", "method", f'method must be "POST", not {shown(method)}'
+    body = request.get("body")
+    if body is not None and not isinstance(body, dict):
+        yield "invalid_request", "body", f"body must be an object, not {shown(body)}"
+
+
+_ENVELOPE = {
+    "custom_id": '"line-1"',
+    "method": '"POST"',
+    "url": '"/v1/chat/completions"',
+    "body": '{"model": …, "messages": […]}',
+}
+
+
+def _missing_fields(endpoint: Endpoint, body: dict[str, Any]) -> _FaultParts:
+    for group in endpoint.required:
+        name = _given(group, body)
+        if name is None:
+            message = f"the body has no `{group[0]}`, which {endpoint.path} needs"
+            yield "invalid_request", f"body.{group[0]}", message
+        elif not _is_good(name, body[name]):
+            message = f"`{name}` is {shown(body[name])}, which {endpoint.path} does not take"
+            yield "invalid_request", f"body.{name}", message
+
+
+def _is_good(name: str, value: Any) -> bool:
+    if type(value) not in FIELD_TYPES.get(name, (type(value),)):
+        return False
+    # An empty text may be sent (a document can be empty); no messages at all, or no model, cannot.
+    return bool(value) or (type(value) is str and name != "model")
+
+
+class _Usual:
+    """The shape of the last good request. Requests of that shape need no closer look.
+
+    Nearly all requests of a run have one shape, and a closer look costs several times as much as
+    parsing. Only a request that the closer look would pass is recognised.
+    """
+
+    def __init__(self, mixed_models: bool) -> None:
+        self._mixed_models = mixed_models
+        self._url = ""
+        self._model: str | None = None
+        self._counts_inputs = False
+        # The field that the request is about, its types, and the others that the endpoint needs.
+        self._field = ""
+        self._types: tuple[type, ...] = ()
+        self._others: list[str] = []
+
+    def remember(self, request: dict[str, Any]) -> Checked:
+        """Take the shape of a request that a closer look has passed."""
+        url, body = request["url"], request["body"]
+        model = body.get("model")
+        endpoint = endpoint_of(url)
+        self._url = url
+        self._model = model if isinstance(model, str) else None
+        self._counts_inputs = endpoint is not None and Kind.EMBEDDING in endpoint.kinds
+        given = [_given(group, body) for group in (endpoint.required if endpoint else ())]
+        *self._others, self._field = [name for name in given if name and name != "model"] or [""]
+        self._types = FIELD_TYPES.get(self._field, (str, list))
+        inputs = _count_inputs(body.get("input")) if self._counts_inputs else 1
+        return Checked(request["custom_id"], url, self._model, inputs)
+
+    def recognise(self, request: Any) -> Checked | None:
+        """What is worth knowing of a request of the usual shape, None for any other."""
+        try:
+            custom_id = request["custom_id"]
+            body = request["body"]
+            payload = body[self._field]
+            model = body.get("model")
+            if (
+                payload
+                and type(payload) in self._types
+                and type(custom_id) is str
+                and custom_id
+                and (model == self._model or (self._mixed_models and type(model) is str and model))
+                and request["url"] == self._url
+                and request["method"] == "POST"
+                and "stream" not in body
+            ):
+                for name in self._others:
+                    if not isinstance(body[name], str) or not body[name]:
+                        return None
+                inputs = _count_inputs(payload) if self._counts_inputs else 1
+                return Checked(custom_id, self._url, model, inputs)
+        except (KeyError, TypeError, IndexError, AttributeError):
+            pass  # not even an object of objects: the closer look says what is wrong
+        return None
+
+
+def _given(group: tuple[str, ...], body: dict[str, Any]) -> str | None:
+    return next((name for name in group if body.get(name) is not None), None)
+
+
+def _count_inputs(value: Any) -> int:
+    """Texts in an embedding's `input`: a text, a list of texts, or either as token numbers."""
+    if type(value) is not list or (value and type(value[0]) is int):
+        return 1
+    return len(value)

@@ -1,0 +1,353 @@
+"""What is found wrong with requests before anything is sent."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openai_batch.errors import Fault
+from openai_batch.requests.validate import Checked, Rules, Validator
+
+OPENAI = Rules(endpoints=("/v1/chat/completions", "/v1/embeddings"))
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    """A chat request without faults, with `changes` (None takes a key away)."""
+    whole = {
+        "custom_id": "a",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "x"}]},
+    }
+    return {key: value for key, value in (whole | changes).items() if value is not None}
+
+
+def check(*lines: Any, rules: Rules = OPENAI) -> tuple[list[Checked | None], list[Fault]]:
+    """What a validator says of `lines`, which are numbered from 10."""
+    faults: list[Fault] = []
+    validator = Validator(rules, faults.append)
+    checked = [
+        validator.check(number, line if isinstance(line, bytes) else json.dumps(line).encode())
+        for number, line in enumerate(lines, 10)
+    ]
+    validator.finish()
+    return checked, faults
+
+
+def test_good_requests_pass() -> None:
+    """A request without faults is summed up, and nothing is reported."""
+    checked, faults = check(request(), request(custom_id="b"), request(custom_id="请求 3"))
+    assert checked == [
+        Checked("a", "/v1/chat/completions", "gpt-4o-mini", 1),
+        Checked("b", "/v1/chat/completions", "gpt-4o-mini", 1),
+        Checked("请求 3", "/v1/chat/completions", "gpt-4o-mini", 1),
+    ]
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("value", "inputs"),
+    [("x", 1), ("", 1), (["x", "y", "z"], 3), ([1, 2, 3, 4], 1), ([[1, 2], [3]], 2)],
+)
+def test_embedding_inputs_are_counted(value: Any, inputs: int) -> None:
+    """Texts are counted, whether they come as text or as token numbers."""
+    line = request(url="/v1/embeddings", body={"model": "m", "input": value})
+    checked, faults = check(line, line)
+    assert faults == []
+    assert [one.inputs for one in checked if one] == [inputs, inputs]
+
+
+def test_several_inputs_count_only_for_embeddings() -> None:
+    """A list of inputs to another endpoint is one request's matter."""
+    line = request(url="/v1/moderations", body={"input": ["x", "y"]})
+    assert check(line, line, rules=Rules())[0] == [Checked("a", "/v1/moderations", None, 1)] * 2
+
+
+BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "param", "message"),
+    [
+        (
+            b'{"custom_id": "a"',
+            "invalid_json_line",
+            None,
+            "not valid JSON: unexpected end of data at column 18",
+        ),
+        (
+            b'{"custom_id": "a"}{"custom_id": "b"}',
+            "invalid_json_line",
+            None,
+            "several JSON objects on one line; each request needs a line of its own",
+        ),
+        (
+            b'{"custom_id": "a\xff"}',
+            "invalid_json_line",
+            None,
+            "not valid UTF-8 at byte 17; save the input as UTF-8",
+        ),
+        (
+            b"[1]",
+            "invalid_json_line",
+            None,
+            "a request is a JSON object, this is [1]; "
+            "`openai-batch create` makes requests out of prompts",
+        ),
+        (
+            request(custom_id=None),
+            "missing_required_parameter",
+            "custom_id",
+            'the request has no `custom_id`; give it one, such as "line-1"',
+        ),
+        (
+            request(custom_id=7),
+            "invalid_request",
+            "custom_id",
+            "custom_id must be a string that is not empty, not 7",
+        ),
+        (
+            request(custom_id=""),
+            "invalid_request",
+            "custom_id",
+            "custom_id must be a string that is not empty, not ''",
+        ),
+        (
+            request(method=None),
+            "missing_required_parameter",
+            "method",
+            'the request has no `method`; give it one, such as "POST"',
+        ),
+        (request(method="GET"), "invalid_method", "method", "method must be \"POST\", not 'GET'"),
+        (
+            request(url=None),
+            "missing_required_parameter",
+            "url",
+            'the request has no `url`; give it one, such as "/v1/chat/completions"',
+        ),
+        (
+            request(url="/v1/audio/speech"),
+            "invalid_url",
+            "url",
+            "url is '/v1/audio/speech'; this provider takes /v1/chat/completions, /v1/embeddings",
+        ),
+        (
+            request(url="https://api.openai.com/v1/chat/completions"),
+            "invalid_url",
+            "url",
+            "url is 'https://api.openai.com/v1/chat/completions'; "
+            "this provider takes /v1/chat/completions, /v1/embeddings",
+        ),
+        (
+            request(url=["/v1/embeddings"]),
+            "invalid_url",
+            "url",
+            "url is ['/v1/embeddings']; this provider takes /v1/chat/completions, /v1/embeddings",
+        ),
+        (
+            request(body=None),
+            "missing_required_parameter",
+            "body",
+            'the request has no `body`; give it one, such as {"model": …, "messages": […]}',
+        ),
+        (request(body=[]), "invalid_request", "body", "body must be an object, not []"),
+        (
+            request(body=BODY_OF_NO_MODEL),
+            "invalid_request",
+            "body.model",
+            "the body has no `model`, which /chat/completions needs",
+        ),
+        (
+            request(body={"model": "", **BODY_OF_NO_MODEL}),
+            "invalid_request",
+            "body.model",
+            "`model` is '', which /chat/completions does not take",
+        ),
+        (
+            request(body={"model": "m"}),
+            "invalid_request",
+            "body.messages",
+            "the body has no `messages`, which /chat/completions needs",
+        ),
+        (
+            request(body={"model": "m", "messages": []}),
+            "invalid_request",
+            "body.messages",
+            "`messages` is [], which /chat/completions does not take",
+        ),
+        (
+            request(body={"model": "m", "messages": "x"}),
+            "invalid_request",
+            "body.messages",
+            "`messages` is 'x', which /chat/completions does not take",
+        ),
+        (
+            request(url="/v1/embeddings", body={"model": "m"}),
+            "invalid_request",
+            "body.input",
+            "the body has no `input`, which /embeddings needs",
+        ),
+        (
+            request(url="/v1/embeddings", body={"model": "m", "input": []}),
+            "invalid_request",
+            "body.input",
+            "`input` is [], which /embeddings does not take",
+        ),
+        (
+            request(body={"model": "m", "stream": True, **BODY_OF_NO_MODEL}),
+            "streaming_unsupported",
+            "body.stream",
+            "a batch cannot stream; leave `stream` out of the body",
+        ),
+    ],
+)
+def test_faults_are_named(line: Any, code: str, param: str | None, message: str) -> None:
+    """Each fault has the provider's code, the parameter, the line, and what to do about it."""
+    assert check(line) == ([None], [Fault(code, message, 10, param)])
+
+
+def test_not_a_number_is_not_json() -> None:
+    """NaN, which Python's own library writes and reads, is refused."""
+    [fault] = check(b'{"custom_id": "a", "body": {"top_p": NaN}}')[1]
+    assert (fault.code, fault.line) == ("invalid_json_line", 10)
+
+
+def test_several_faults_of_one_line_are_all_reported() -> None:
+    """A line that is wrong in three ways is mended once."""
+    faults = check({"method": "PUT", "url": "/v1/embeddings", "body": {"stream": True}})[1]
+    assert [(fault.code, fault.param) for fault in faults] == [
+        ("missing_required_parameter", "custom_id"),
+        ("invalid_method", "method"),
+        ("invalid_request", "body.model"),
+        ("invalid_request", "body.input"),
+        ("streaming_unsupported", "body.stream"),
+    ]
+
+
+def test_one_url_for_all() -> None:
+    """A second URL is a fault that names the first one's line."""
+    other = request(url="/v1/embeddings", body={"model": "gpt-4o-mini", "input": "x"})
+    checked, faults = check(request(), other, request())
+    assert [one is None for one in checked] == [False, True, False]
+    assert faults == [
+        Fault(
+            "invalid_url",
+            "url is /v1/embeddings, but line 10 has /v1/chat/completions; "
+            "a run has one url: send the others as a run of their own",
+            11,
+            "url",
+        )
+    ]
+    assert check(request(), other, rules=Rules(mixed_urls=True))[1] == []
+
+
+def test_one_model_for_all() -> None:
+    """A second model is a fault where the provider does not take two."""
+    other = request(body={"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]})
+    assert check(request(), other)[1] == [
+        Fault(
+            "mismatched_model",
+            "model is 'gpt-4o', but line 10 has 'gpt-4o-mini'; "
+            "this provider takes one model a batch: send the others as a run of their own",
+            11,
+            "body.model",
+        )
+    ]
+    checked, faults = check(request(), other, other, rules=Rules(mixed_models=True))
+    assert [one.model for one in checked if one] == ["gpt-4o-mini", "gpt-4o", "gpt-4o"]
+    assert faults == []
+
+
+def test_large_requests_are_refused_by_their_size() -> None:
+    """The limit is in bytes of the line, and a line of just that size passes."""
+    line = json.dumps(request()).encode()
+    assert check(line, rules=Rules(max_request_bytes=len(line)))[1] == []
+    assert check(line, rules=Rules(max_request_bytes=140))[1] == [
+        Fault(
+            "request_too_large",
+            "the request has 149 bytes, and the provider takes 140; shorten it or split it",
+            10,
+        )
+    ]
+
+
+def test_empty_input_is_a_fault() -> None:
+    """An input without requests is reported at its end."""
+    message = "the input holds no requests; is it the right file?"
+    assert check() == ([], [Fault("empty_file", message)])
+
+
+@pytest.mark.parametrize(
+    ("url", "body"),
+    [
+        ("/v1/responses", {"prompt": {"id": "pmpt_1"}}),
+        ("/v1/responses", {"model": "m", "previous_response_id": "resp_1"}),
+        ("/v1/images/generations", {"prompt": "x"}),
+        ("/v1/score", {"model": "m", "text_1": "x", "text_2": ["y"]}),
+        ("/v1/score", {"model": "m", "query": "x", "documents": ["y"]}),
+        ("/v1/rerank", {"model": "m", "query": "x", "documents": ["y"]}),
+        ("/v4/chat/completions", {"model": "m", "messages": [{}]}),
+        ("/somewhere/else", {}),
+        ("/v1/chat/completions", {"model": "m", "messages": [{}], "stream": False}),
+    ],
+)
+def test_other_shapes_pass(url: str, body: dict[str, Any]) -> None:
+    """Where a provider's endpoints are not known any may be tried, by the rules of the known."""
+    line = request(url=url, body=body)
+    assert check(line, line, rules=Rules())[1] == []
+
+
+def test_lone_surrogates_and_big_integers_pass() -> None:
+    """JSON that orjson cannot hold is JSON all the same."""
+    line = (
+        b'{"custom_id":"\\ud800","method":"POST","url":"/v1/chat/completions",'
+        b'"body":{"model":"m","seed":1180591620717411303424,"messages":[{"content":"\\udfff"}]}}'
+    )
+    assert check(line, line) == ([Checked("\ud800", "/v1/chat/completions", "m", 1)] * 2, [])
+
+
+fields = st.sampled_from(["custom_id", "method", "url", "body", "model", "messages", "stream"])
+values: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from([None, "", "a", "POST", "/v1/embeddings", 0, 1.5, True, [], {}]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(fields, inner, max_size=4),
+    max_leaves=12,
+)
+nearly_good: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "custom_id": st.just("a") | values,
+        "method": st.just("POST") | values,
+        "url": st.just("/v1/chat/completions") | values,
+        "body": st.fixed_dictionaries(
+            {},
+            optional={
+                "model": st.just("gpt-4o-mini") | values,
+                "messages": st.just([{}]) | values,
+                "stream": values,
+            },
+        )
+        | values,
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.binary() | (nearly_good | values).map(lambda v: json.dumps(v).encode())))
+def test_anything_is_checked_or_reported(lines: list[bytes]) -> None:
+    """Nothing that can stand on a line makes the validator raise, and no fault goes unreported."""
+    checked, faults = check(*lines)
+    faulty = {fault.line for fault in faults if fault.line is not None}
+    assert faulty == {number for number, one in enumerate(checked, 10) if one is None}
+
+
+@settings(max_examples=300, deadline=None)
+@given(nearly_good)
+def test_a_quick_look_passes_no_more_than_a_close_one(line: dict[str, Any]) -> None:
+    """What passes after a good request, whose shape is known by then, also passes as the first."""
+    rules = Rules()
+    after, _ = check(request(), line, rules=rules)
+    first, _ = check(line, rules=rules)
+    if after[1] is not None:
+        assert after[1] == first[0]
