@@ -1,0 +1,143 @@
+"""Cutting requests into shards: the largest that are legal, never many small ones."""
+
+import contextlib
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from ..errors import StorageError
+from ..files import open_private
+from ..requests.validate import Checked
+from .entries import ShardPlan
+from .spool import Spool
+
+if TYPE_CHECKING:
+    from ..providers.provider import Provider
+
+MAX_SHARD_ROWS = 100_000
+"""Whatever a provider allows: one shard's index must fit into memory."""
+
+_FLUSH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one shard may hold. `inputs` are embedding inputs, summed over its requests."""
+
+    rows: float = math.inf
+    size_bytes: float = math.inf
+    inputs: float = math.inf
+
+    @classmethod
+    def of(cls, provider: "Provider", shard_requests: int | None, shard_bytes: int | None) -> Self:
+        """The provider's limits, or the user's where they are lower."""
+        return cls(
+            min(provider.batch_input_max_requests, shard_requests or math.inf, MAX_SHARD_ROWS),
+            min(provider.batch_input_max_bytes, shard_bytes or math.inf),
+            provider.max_embedding_inputs or math.inf,
+        )
+
+
+class ShardWriter:
+    """Cuts requests into the largest legal shards and writes each to the spool."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        limits: Limits,
+        *,
+        first_index: int = 1,
+        first_row: int = 0,
+        keep: bool = True,
+    ):
+        """Shards are numbered from `first_index`; without `keep` only their ids are written."""
+        self._spool = spool
+        self._limits = limits
+        self._first_index = first_index
+        self._first_row = first_row
+        self._keep = keep
+        self.shards: list[ShardPlan] = []
+        self.rows = 0
+        self.total_bytes = 0
+        self.sha256 = hashlib.sha256()
+        self._ids: list[str] = []
+        self._bytes = 0
+        self._inputs = 0
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._stream: BinaryIO | None = None
+
+    def add(self, content: bytes, checked: Checked) -> None:
+        """Append one request, beginning a new shard where this one is full."""
+        size = len(content) + 1
+        full = (
+            len(self._ids) >= self._limits.rows
+            or self._bytes + size > self._limits.size_bytes
+            or self._inputs + checked.inputs > self._limits.inputs
+        )
+        if full and self._ids:
+            self._end_shard()
+        self._ids.append(checked.custom_id)
+        self._bytes += size
+        self._inputs += checked.inputs
+        self._pending.append(content)
+        self._pending_bytes += size
+        if self._pending_bytes >= _FLUSH_BYTES:
+            self._flush()
+        self.rows += 1
+        self.total_bytes += size
+
+    def finish(self) -> None:
+        """End the last shard."""
+        if self._ids:
+            self._end_shard()
+
+    def close(self) -> None:
+        """Let an unfinished file go."""
+        if self._stream is not None:
+            with contextlib.suppress(OSError):  # what it still holds is not wanted any more
+                self._stream.close()
+
+    def _flush(self) -> None:
+        data = b"\n".join(self._pending) + b"\n" if self._pending else b""
+        self.sha256.update(data)
+        self._pending.clear()
+        self._pending_bytes = 0
+        if not self._keep:
+            return
+        with self._keeping():
+            if self._stream is None:
+                self._stream = open_private(self._spool.requests(self._index, 1))
+            self._stream.write(data)
+
+    @contextlib.contextmanager
+    def _keeping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"cannot keep the requests in {self._spool.folder}: {error.strerror}; "
+                "nothing was sent"
+            ) from error
+
+    def _end_shard(self) -> None:
+        self._flush()
+        index = self._index
+        if self._stream is not None:
+            with self._keeping():
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
+                self._stream.close()
+            self._stream = None
+        self._spool.save_ids(index, self._ids)
+        first_row = self._first_row + self.rows - len(self._ids)
+        self.shards.append(ShardPlan(index, first_row, len(self._ids), self._bytes))
+        self._ids = []
+        self._bytes = self._inputs = 0
+
+    @property
+    def _index(self) -> int:
+        return self._first_index + len(self.shards)

@@ -1,0 +1,136 @@
+"""Results into input order, byte for byte the provider's, in constant memory."""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ..errors import RunDamaged
+from .results import missing_line
+from .spool import Outcome, ResultIndex, Spool
+from .states import Phase, Shard
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Counts:
+    """How a run ended: the last three add up to the first, unless delivery was partial."""
+
+    requests: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    missing: int = 0
+
+    @property
+    def all_succeeded(self) -> bool:
+        """Whether there is nothing to complain about."""
+        return self.succeeded == self.requests
+
+
+def merge(
+    shards: list[Shard],
+    spool: Spool,
+    results: BinaryIO,
+    errors: BinaryIO | None,
+    *,
+    closed: bool = False,
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> Counts:
+    """Write every shard's results in the order of its rows.
+
+    Failed and missing requests go to `errors`, or stand in their places in `results` where that is
+    None. Rows that are not settled are left out, and so are whole shards that were not harvested;
+    with `closed`, nothing more will be sent, and their requests are missing. Where only results
+    say what was in a shard, requests without any are counted as missing and have no line.
+    """
+    counts = Counts()
+    for shard in shards:
+        harvested = shard.last_harvest
+        if harvested is None:
+            counts.requests += shard.plan.rows
+            if closed:
+                counts.missing += shard.plan.rows
+                target = results if errors is None else errors
+                # Of a run that was rebuilt elsewhere, what was never sent has no names here.
+                ids = spool.ids(shard.plan.index) if spool.knows_ids(shard.plan.index) else ()
+                target.writelines(missing_line(custom_id) + b"\n" for custom_id in ids)
+            continue
+        path = spool.index_path(shard.plan.index, harvested.attempt)
+        index = ResultIndex.load(path)
+        # While its last attempt is out, nothing is settled but what a further one would not change.
+        settled = closed or shard.current.phase is Phase.HARVESTED
+        nameless = max(shard.plan.rows - len(index), 0)
+        counts.requests += len(index) + nameless
+        counts.succeeded += index.count(Outcome.SUCCEEDED)
+        counts.failed += index.count(Outcome.FAILED)
+        if settled:
+            counts.failed += index.count(Outcome.RETRYABLE)
+            counts.missing += index.count(Outcome.MISSING) + nameless
+        _merge_shard(shard, index, spool, results, errors, skipped=() if settled else _OPEN)
+        on_progress(counts.requests)
+    return counts
+
+
+_OPEN = (Outcome.MISSING, Outcome.RETRYABLE)
+
+
+def _merge_shard(
+    shard: Shard,
+    index: ResultIndex,
+    spool: Spool,
+    results: BinaryIO,
+    errors: BinaryIO | None,
+    *,
+    skipped: Collection[int],
+) -> None:
+    number = shard.plan.index
+    has_missing = Outcome.MISSING in index.outcomes and Outcome.MISSING not in skipped
+    ids = spool.ids(number) if has_missing else []
+    with ExitStack() as stack:
+        opened: dict[int, BinaryIO] = {}
+        for first, last in _stretches(index):
+            outcome = index.outcomes[first]
+            if outcome in skipped:
+                continue
+            target = results if outcome == Outcome.SUCCEEDED or errors is None else errors
+            if outcome == Outcome.MISSING:
+                target.write(missing_line(ids[first]) + b"\n")
+                continue
+            code = index.sources[first]
+            if code not in opened:
+                opened[code] = stack.enter_context(spool.open_results(number, code))
+            start = index.offsets[first]
+            _copy(opened[code], start, index.offsets[last] + index.lengths[last] - start, target)
+            target.write(b"\n")
+
+
+def _stretches(index: ResultIndex) -> Iterator[tuple[int, int]]:
+    """Rows whose lines stand one after another in one file, so that one read fetches them all."""
+    outcomes, sources, offsets, lengths = (
+        index.outcomes,
+        index.sources,
+        index.offsets,
+        index.lengths,
+    )
+    first = 0
+    for row in range(1, len(index) + 1):
+        if (
+            row < len(index)
+            and outcomes[row] == outcomes[first] != Outcome.MISSING
+            and sources[row] == sources[first]
+            and offsets[row] == offsets[row - 1] + lengths[row - 1] + 1
+        ):
+            continue
+        yield first, row - 1
+        first = row
+
+
+def _copy(source: BinaryIO, start: int, size: int, target: BinaryIO) -> None:
+    source.seek(start)
+    while size > 0:
+        chunk = source.read(min(size, _CHUNK_BYTES))
+        if not chunk:
+            raise RunDamaged(f"{source.name} is shorter than its index")
+        target.write(chunk)
+        size -= len(chunk)

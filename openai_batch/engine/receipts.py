@@ -1,0 +1,337 @@
+"""What an answer means: from what came back to entries in the journal, and events for people."""
+
+from typing import Any
+
+from ..clock import Clock
+from ..errors import (
+    CredentialsMissing,
+    CredentialsRefused,
+    Error,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+    QuotaRefused,
+)
+from ..poller import Look as PollerLook
+from ..poller import Poller
+from ..providers.interface import BatchSnapshot, BatchStatus
+from . import entries
+from .doubts import Doubts
+from .events import (
+    BatchStarted,
+    Looking,
+    OnEvent,
+    RetryScheduled,
+    ShardHarvested,
+    ShardUploaded,
+    Trouble,
+    Warned,
+)
+from .harvest import Gaps, Torn
+from .journal import Journal
+from .patience import Patience
+from .refusals import Refusals
+from .scheduler import Call, Cancel, Create, Find, Harvest, Look, Quota, Upload
+from .spool import Spool
+from .states import Phase, Shard
+from .submit import CannotList, Found, was_refused
+from .watching import Progress
+
+CANCEL_AGAIN_S = 60
+"""When to ask again for a batch to end that does not say it is being cancelled."""
+
+GAPS_TRIES = 3
+"""Downloads that may show gaps before rows without a line are taken for missing."""
+
+
+class Receipts:
+    """Records answers. Knows what was seen in this process; what must last is in the journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        spool: Spool,
+        *,
+        clock: Clock,
+        tell: OnEvent,
+        poller: Poller,
+        patience: Patience,
+        quota: Quota,
+        listing_grace_s: float,
+    ):
+        self._journal = journal
+        self._clock = clock
+        self._tell = tell
+        self._poller = poller
+        self._patience = patience
+        self._quota = quota
+        self._gaps: dict[int, int] = {}
+        self._strange: set[str] = set()
+        self._progress = Progress(journal, tell)
+        self._refusals = Refusals(
+            journal,
+            spool,
+            clock=clock,
+            tell=tell,
+            patience=patience,
+            quota=quota,
+            progress=self._progress,
+        )
+        self.doubts = Doubts(journal, clock, listing_grace_s)
+        """What cannot be known, for now or for good."""
+        self.look_at: float = clock.monotonic()
+        """When to ask how the batches are, in monotonic seconds."""
+        self.looks = 0
+        """How often that was answered."""
+
+    def gaps_are_final(self, shard: int) -> bool:
+        """Whether the shard's results were downloaded often enough to believe their gaps."""
+        return self._gaps.get(shard, 0) >= GAPS_TRIES - 1
+
+    # --- calls that came back well --------------------------------------------------------------
+
+    def succeeded(self, call: Call, value: Any) -> None:
+        """Record what a call answered."""
+        match call:
+            case Upload(shard=index):
+                shard = self._shard(index)
+                self._record(entries.Uploaded(index, shard.current.number, value.id))
+                self._tell(ShardUploaded(*self._progress.place(shard), shard.current.size_bytes))
+            case Create(shard=index):
+                snapshot, adopted = value
+                self._created(self._shard(index), snapshot, adopted=adopted)
+            case Find():
+                self._found(*value)
+            case Look():
+                self.looks += 1
+                self._seen(value)
+                self.look_at = self._clock.monotonic() + self._poller.next_delay_s()
+            case Cancel(shard=index):
+                self._patience.postpone(call, CANCEL_AGAIN_S)
+                if self._shard(index).current.phase is Phase.RUNNING:
+                    self._take_in(self._shard(index), value)
+            case Harvest(shard=index):
+                self._harvested(self._shard(index), *value)
+
+    def _created(self, shard: Shard, snapshot: BatchSnapshot, *, adopted: bool) -> None:
+        index, attempt = shard.plan.index, shard.current
+        self.doubts.create_settled(index)
+        self._record(entries.BatchCreated(index, attempt.number, snapshot.id, adopted))
+        self._tell(
+            BatchStarted(
+                *self._progress.place(shard), attempt.number, snapshot.id, attempt.rows, adopted
+            )
+        )
+        self.look_at = min(self.look_at, self._clock.monotonic() + self._poller.next_delay_s())
+
+    def _found(self, began: float, found: Found) -> None:
+        """Adopt what was found; create again what was not, once the grace is over.
+
+        A search that `began` (monotonic seconds) within the grace proves nothing by its end.
+        """
+        took_s = self._clock.monotonic() - began
+        in_doubt = [s for s in self._journal.state.in_order() if s.current.phase is Phase.CREATING]
+        waits = []
+        for shard in in_doubt:
+            index = shard.plan.index
+            left = self.doubts.listing_grace_left_s(shard) + took_s
+            if index in found.batches:
+                self._created(shard, found.batches[index], adopted=True)
+            elif left > 0:
+                waits.append(left)
+            else:
+                reason = "the provider's listing has no such batch"
+                self.doubts.create_settled(index)
+                self._record(entries.CreateRejected(index, shard.current.number, reason))
+        if waits:
+            self._tell(Looking(len(waits), max(waits)))
+            self._patience.postpone(Find(), min(max(waits), 5))
+
+    def _seen(self, look: PollerLook) -> None:
+        self._journal.refresh()
+        running = [s for s in self._journal.state.in_order() if s.current.phase is Phase.RUNNING]
+
+        def refused_first(shard: Shard) -> bool:
+            snapshot = look.snapshots.get(shard.current.batch_id or "")
+            return snapshot is None or not was_refused(snapshot)
+
+        # What a refusal for quota means depends on what was queued beside it: that is told before
+        # the others are seen to have ended.
+        for shard in sorted(running, key=refused_first):
+            batch_id = shard.current.batch_id or ""
+            if snapshot := look.snapshots.get(batch_id):
+                self.doubts.is_known(shard)
+                self._take_in(shard, snapshot)
+            elif batch_id in look.lost:
+                self.doubts.is_unknown(shard, str(look.lost[batch_id]))
+        self._progress.tell_sum()
+
+    def _take_in(self, shard: Shard, snapshot: BatchSnapshot) -> None:
+        index, attempt = shard.plan.index, shard.current
+        if was_refused(snapshot):
+            self._refusals.of_batch(shard, snapshot)
+            return
+        if snapshot.status is not BatchStatus.VALIDATING:
+            self._patience.accepted(Create(index))
+        final = snapshot.status.final and self.doubts.names_its_files(shard, snapshot)
+        counts = snapshot.counts
+        seen = entries.BatchSeen(
+            index,
+            attempt.number,
+            status=snapshot.status.value,
+            final=final,
+            total=counts.total if counts else None,
+            completed=counts.completed if counts else None,
+            failed=counts.failed if counts else None,
+            output_file_id=snapshot.output_file_id,
+            error_file_id=snapshot.error_file_id,
+            expires_at=snapshot.expires_at,
+            usage=dict(snapshot.usage) if snapshot.usage else None,
+        )
+        self._progress.seen(shard, seen, snapshot.id)
+        # Counts change with every look and are worth nothing later: only a change of status, or
+        # the end, is worth a write.
+        if final or attempt.seen is None or attempt.seen.status != seen.status:
+            self._record(seen)
+        if not snapshot.known and snapshot.raw_status not in self._strange:
+            self._strange.add(snapshot.raw_status)
+            self._tell(
+                Warned(
+                    f"{snapshot.id} has a status that is not known here, "
+                    f"{snapshot.raw_status!r}; it is taken for running"
+                )
+            )
+        if final:
+            self._quota.ended(attempt.size_bytes)
+        else:
+            self.doubts.goes_on(shard, snapshot)
+
+    def _harvested(
+        self,
+        shard: Shard,
+        harvested: entries.Harvested,
+        retry: entries.RetryPlanned | None,
+    ) -> None:
+        self._gaps.pop(shard.plan.index, None)
+        self.doubts.results_are_here(shard)
+        self._record(harvested, *([retry] if retry else []))
+        self._tell(
+            ShardHarvested(
+                *self._progress.place(shard),
+                harvested.attempt,
+                harvested.succeeded,
+                harvested.failed,
+                harvested.missing,
+            )
+        )
+        if harvested.foreign or harvested.repeated:
+            self._tell(
+                Warned(
+                    f"batch {shard.current.batch_id}: {harvested.foreign} lines belong "
+                    f"to no open request, {harvested.repeated} answer one again; "
+                    "they were left out"
+                )
+            )
+        if retry:
+            self._progress.forget(shard.plan.index)
+            self._tell(RetryScheduled(*self._progress.place(shard), retry.attempt, retry.rows))
+        self._progress.tell_sum()
+
+    # --- calls that failed ----------------------------------------------------------------------
+
+    def failed(self, call: Call, error: Error) -> None:
+        """Record what a failure means, or raise it where it ends the drive."""
+        if isinstance(error, CredentialsMissing | CredentialsRefused):
+            self._reject(call, error)
+            raise error
+        if isinstance(error, CannotList):
+            self.doubts.cannot_list(str(error))
+            return
+        if isinstance(error, QuotaRefused):
+            self._refused_for_quota(call, error)
+            return
+        if isinstance(error, ProviderUnavailable):
+            if isinstance(call, Create) and error.executed is None:
+                self._doubt(call, error)
+                return
+            self._reject(call, error)
+            if error.executed is None:
+                self._patience.answered()
+            if isinstance(call, Harvest) and isinstance(error, Torn):
+                self._results_refused(call, error)
+                return
+            if isinstance(call, Harvest) and isinstance(error, Gaps):
+                self._gaps[call.shard] = self._gaps.get(call.shard, 0) + 1
+            self._try_again(call, error)
+            return
+        if isinstance(error, ProviderRefused) and isinstance(call, Cancel):
+            # Most likely it has ended meanwhile (409): the next look tells.
+            self._patience.postpone(call, CANCEL_AGAIN_S)
+            self.look_at = self._clock.monotonic()
+            return
+        if isinstance(error, ProviderRefused) and isinstance(call, Harvest):
+            self._results_refused(call, error)
+            return
+        if isinstance(error, ProviderError) and isinstance(call, Create | Upload):
+            shard = self._shard(call.shard)
+            self._record(
+                entries.Refused(call.shard, shard.current.number, error.code or "", str(error))
+            )
+        raise error
+
+    def _try_again(self, call: Call, error: ProviderError) -> None:
+        """Wait, then make the same call. Raises GaveUp where that has gone on for too long."""
+        wait_s = self._patience.failed(call, str(error), error.retry_after_s)
+        if isinstance(call, Look):
+            self.look_at = self._clock.monotonic() + wait_s
+        self._tell(Trouble(_NAMES[type(call)], str(error), wait_s))
+
+    def _doubt(self, call: Create, error: ProviderUnavailable) -> None:
+        """The batch may exist: it stays in doubt, and the provider is searched for it.
+
+        Should there be none, the `create` has to wait as any call that failed.
+        """
+        self.doubts.create_failed(call.shard)
+        self._tell(Trouble(_NAMES[Create], f"{error}; the batch may exist all the same", 0))
+        self._patience.failed(call, str(error), error.retry_after_s)
+        self._patience.postpone(Find(), 1)
+
+    def _results_refused(self, call: Harvest, error: ProviderError) -> None:
+        """The provider does not hand out the results: for now, not whole, or they were deleted."""
+        self._patience.answered()
+        if not self.doubts.results_are_lost(self._shard(call.shard), str(error)):
+            self._try_again(call, error)
+
+    def _reject(self, call: Call, error: Error) -> None:
+        """A `create` that certainly did nothing is no longer in doubt."""
+        if isinstance(call, Create):
+            number = self._shard(call.shard).current.number
+            self._record(entries.CreateRejected(call.shard, number, str(error)))
+
+    def _refused_for_quota(self, call: Call, error: QuotaRefused) -> None:
+        self._patience.answered()
+        self._reject(call, error)
+        self._refusals.raise_if_unpaid([error.code], str(error))
+        if isinstance(call, Create):
+            shard = self._shard(call.shard)
+            self._refusals.no_room(shard, str(error), error.retry_after_s, error.code)
+        else:
+            self._try_again(call, error)
+
+    # --- small things ---------------------------------------------------------------------------
+
+    def _shard(self, index: int) -> Shard:
+        return self._journal.state.shards[index]
+
+    def _record(self, *facts: entries.Entry) -> None:
+        self._journal.append(*facts, at=self._clock.now())
+
+
+_NAMES: dict[type[Call], str] = {
+    Upload: "uploading",
+    Create: "creating a batch",
+    Find: "looking for a batch",
+    Look: "asking for the status",
+    Cancel: "cancelling a batch",
+    Harvest: "downloading results",
+}

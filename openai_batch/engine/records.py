@@ -1,0 +1,241 @@
+"""A run as a record: one JSON object that one command prints and the next one reads."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..providers.interface import BatchSnapshot, BatchStatus
+from .journal import RunInfo
+from .states import Phase, RunState, Shard, settled
+
+
+def record(
+    info: RunInfo, state: RunState, live: Mapping[str, BatchSnapshot] | None = None
+) -> dict[str, Any]:
+    """What is known of a run, `live` being looks at its batches that the journal has not seen."""
+    live = live or {}
+    shards = state.in_order()
+    counts = [_counts(shard, live, closed=settled(state)) for shard in shards]
+    completed = sum(done for done, _, _ in counts)
+    failed = sum(failed for _, failed, _ in counts)
+    missing = sum(missing for _, _, missing in counts)
+    return {
+        "object": "run",
+        "run_id": info.run_id,
+        "status": status(state, live),
+        "provider": info.provider,
+        "base_url": info.base_url,
+        "endpoint": info.endpoint,
+        "model": info.model,
+        "batch_ids": [
+            attempt.batch_id
+            for shard in shards
+            for attempt in shard.attempts
+            if attempt.batch_id is not None
+        ],
+        "request_counts": {
+            "total": max(info.requests, completed + failed + missing),
+            "completed": completed,
+            "failed": failed,
+            "missing": missing,
+        },
+        "created_at": int(info.created_at),
+        "usage": _usage(shards, live),
+        "resent_unconfirmed": resent_unconfirmed(state),
+        "input_file": info.input_name,
+        "output_file": _delivered(state, "output_file", info.output_file),
+        "error_file": _delivered(state, "error_file", info.error_file),
+        "metadata": info.metadata,
+    }
+
+
+def as_openai_batch(info: RunInfo, state: RunState, batch_id: str) -> dict[str, Any]:
+    """The run in the shape of OpenAI's batch object, with the sums of all its batches.
+
+    A run of one batch has that batch's status and files; a run of several is `in_progress` until
+    every request is accounted for.
+    """
+    whole = record(info, state)
+    shards = state.in_order()
+    attempt = shards[0].current
+    seen = attempt.seen if len(shards) == 1 else None
+    word = {"resumable": "in_progress", "in_progress": "in_progress"}.get(
+        whole["status"], whole["status"]
+    )
+    told = word == "in_progress" and not (seen and seen.final)
+    if seen is not None and (told or (info.harvest_only and word == "completed")):
+        word = seen.status
+    reasons = [(s.current.code, s.current.reason) for s in shards if s.current.reason]
+    counts = whole["request_counts"]
+    return {
+        "id": batch_id,
+        "object": "batch",
+        "endpoint": info.endpoint,
+        "model": info.model,
+        "completion_window": info.completion_window,
+        "status": word,
+        "created_at": whole["created_at"],
+        "expires_at": seen.expires_at if seen else None,
+        "input_file_id": attempt.file_id or "",
+        "output_file_id": seen.output_file_id if seen else None,
+        "error_file_id": seen.error_file_id if seen else None,
+        "request_counts": {
+            "total": counts["total"],
+            "completed": counts["completed"],
+            "failed": counts["failed"] + counts["missing"],
+        },
+        "errors": {
+            "object": "list",
+            "data": [{"code": code, "message": reason} for code, reason in reasons],
+        }
+        if reasons
+        else None,
+        "metadata": info.metadata,
+    }
+
+
+def status(state: RunState, live: Mapping[str, BatchSnapshot] | None = None) -> str:
+    """One word for where a run stands.
+
+    `in_progress`: batches run, or are over and not fetched. `resumable`: only `resume` can go on.
+    `completed`: every request is accounted for. `failed`: the provider refused the input.
+    """
+    live = live or {}
+    shards = list(state.shards.values())
+    if settled(state):
+        return "cancelled" if state.cancel_requested else "completed"
+    running = [shard for shard in shards if shard.current.phase in _WITH_PROVIDER]
+    statuses = {_provider_status(shard, live) for shard in running}
+    if state.cancel_requested:
+        return "cancelling"
+    if statuses and not all(s is not None and s.final for s in statuses):
+        return "in_progress"
+    if any(shard.current.phase is Phase.REFUSED for shard in shards):
+        return "failed"
+    if len(running) == len(_open(shards)) and statuses == {BatchStatus.COMPLETED}:
+        return "completed"
+    return "resumable"
+
+
+_WITH_PROVIDER = (Phase.RUNNING, Phase.ENDED)
+
+
+def _open(shards: Iterable[Shard]) -> list[Shard]:
+    return [shard for shard in shards if shard.current.phase is not Phase.HARVESTED]
+
+
+def _provider_status(shard: Shard, live: Mapping[str, BatchSnapshot]) -> BatchStatus | None:
+    attempt = shard.current
+    if snapshot := live.get(attempt.batch_id or ""):
+        return snapshot.status
+    return BatchStatus(attempt.seen.status) if attempt.seen else None
+
+
+def _counts(
+    shard: Shard, live: Mapping[str, BatchSnapshot], *, closed: bool
+) -> tuple[int, int, int]:
+    """Completed, failed and missing of one shard, with a retry under way counted on top."""
+    harvested, attempt = shard.last_harvest, shard.current
+    done = harvested.succeeded if harvested else 0
+    if harvested and (closed or attempt.phase is Phase.HARVESTED):
+        return done, harvested.failed, harvested.missing
+    if closed:
+        return 0, 0, shard.plan.rows
+    snapshot = live.get(attempt.batch_id or "")
+    counts = snapshot.counts if snapshot else None
+    if counts is not None:
+        return done + counts.completed, counts.failed, 0
+    if attempt.seen:
+        return done + (attempt.seen.completed or 0), attempt.seen.failed or 0, 0
+    return done, 0, 0
+
+
+def resent_unconfirmed(state: RunState) -> int:
+    """Requests that were sent again without the provider's word that they had not been executed."""
+    return sum(
+        attempt.harvested.unconfirmed
+        for shard in state.shards.values()
+        for attempt in shard.attempts[:-1]
+        if attempt.harvested
+    )
+
+
+def _usage(shards: Iterable[Shard], live: Mapping[str, BatchSnapshot]) -> dict[str, int] | None:
+    """Tokens as the batches report them, summed; None where none does."""
+    total: dict[str, int] = {}
+    for shard in shards:
+        for attempt in shard.attempts:
+            snapshot = live.get(attempt.batch_id or "")
+            seen = attempt.seen.usage if attempt.seen else None
+            for name, value in _flat(snapshot.usage if snapshot else seen):
+                total[name] = total.get(name, 0) + value
+    return total or None
+
+
+def _flat(usage: Mapping[str, Any] | None) -> Iterable[tuple[str, int]]:
+    if not usage:
+        return
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        if isinstance(usage.get(name), int):
+            yield name, usage[name]
+    for group, name in (
+        ("input_tokens_details", "cached_tokens"),
+        ("output_tokens_details", "reasoning_tokens"),
+    ):
+        details = usage.get(group)
+        if isinstance(details, Mapping) and isinstance(details.get(name), int):
+            yield name, details[name]
+
+
+def _delivered(state: RunState, name: str, planned: str | None) -> str | None:
+    if state.delivered is not None:
+        path: str | None = getattr(state.delivered, name)
+        return path
+    return planned
+
+
+def record_of_batches(
+    reference: Mapping[str, Any], snapshots: Iterable[BatchSnapshot]
+) -> dict[str, Any]:
+    """A record for a run whose journal is elsewhere, from looks at its batches alone.
+
+    What only the journal could say is taken from `reference`, an earlier record or part of one.
+    """
+    snapshots = list(snapshots)
+    counted = [s.counts for s in snapshots if s.counts]
+    usage: dict[str, int] = {}
+    for snapshot in snapshots:
+        for name, value in _flat(snapshot.usage):
+            usage[name] = usage.get(name, 0) + value
+    created = [s.created_at for s in snapshots if s.created_at]
+    told = reference.get
+    return {
+        "object": "run",
+        "run_id": told("run_id"),
+        "status": _status_of_batches({s.status for s in snapshots}),
+        "provider": told("provider"),
+        "base_url": told("base_url"),
+        "endpoint": snapshots[0].endpoint if snapshots else None,
+        "model": told("model"),
+        "batch_ids": [s.id for s in snapshots],
+        "request_counts": {
+            "total": sum(c.total for c in counted),
+            "completed": sum(c.completed for c in counted),
+            "failed": sum(c.failed for c in counted),
+            "missing": 0,
+        },
+        "created_at": told("created_at") or (int(min(created)) if created else None),
+        "usage": usage or None,
+        "resent_unconfirmed": told("resent_unconfirmed", 0),
+        "input_file": told("input_file"),
+        "output_file": told("output_file"),
+        "error_file": told("error_file"),
+        "metadata": told("metadata", {}),
+    }
+
+
+def _status_of_batches(statuses: set[BatchStatus]) -> str:
+    if not all(status.final for status in statuses):
+        return "in_progress"
+    if statuses == {BatchStatus.COMPLETED}:
+        return "completed"
+    return "failed" if statuses == {BatchStatus.FAILED} else "resumable"

@@ -1,0 +1,161 @@
+"""Handing a shard to the provider, and finding out what became of a `create` without a reply."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..errors import ProviderRefused, ProviderUnavailable, QuotaRefused, RunDamaged
+from ..providers.interface import BatchClient, BatchPage, BatchSnapshot, BatchStatus
+from .journal import RunInfo
+from .label import METADATA_KEY, Label
+from .states import Attempt, Shard
+
+
+def label_of(info: RunInfo, shard: Shard) -> Label:
+    """What the batch of a shard's current attempt carries."""
+    plan = shard.plan
+    last_row = plan.first_row + plan.rows - 1
+    return Label(
+        info.run_id,
+        plan.first_row,
+        last_row,
+        info.requests,
+        shard.current.number,
+        info.input_sha256,
+    )
+
+
+def create(
+    client: BatchClient, info: RunInfo, shard: Shard, *, look_first: bool
+) -> tuple[BatchSnapshot, bool]:
+    """Start the batch of a shard's current attempt, and say whether it was there already.
+
+    Costs; called once for each recorded intent. With `look_first` it is searched for: another
+    machine may have gone on with the run, and its batches are not in this journal.
+    """
+    assert shard.current.file_id is not None
+    if look_first and not shard.current.resubmitted:
+        found = _made_already(client, info, shard)
+        if found is not None:
+            return found, True
+    label = label_of(info, shard)
+    tries = len(shard.current.refused_batch_ids)
+    snapshot = client.create_batch(
+        input_file_id=shard.current.file_id,
+        endpoint=info.endpoint,
+        completion_window=info.completion_window,
+        metadata={**info.metadata, METADATA_KEY: str(label)},
+        # A batch refused for want of quota is over: creating it again is a new request.
+        idempotency_key=(
+            f"{label.run_id}-{label.first_row}-{label.last_row}-{label.attempt}-{tries}"
+        ),
+    )
+    return snapshot, False
+
+
+def _made_already(client: BatchClient, info: RunInfo, shard: Shard) -> BatchSnapshot | None:
+    """The batch of a shard's current attempt, where some other process has made it.
+
+    Where listing is refused, the journal is all that is known. Raises ProviderUnavailable where it
+    fails: that says nothing of the `create`, which was not called. Raises RunDamaged where another
+    machine has cut the same rows otherwise.
+    """
+    found: BatchSnapshot | None = None
+    try:
+        for snapshot in _listed(client, info):
+            if was_refused(snapshot):
+                continue
+            if _is_of(snapshot, info, shard):
+                found = snapshot
+            elif _overlaps(snapshot, info, shard):
+                raise RunDamaged(
+                    f"{snapshot.id} executes requests of {info.run_id} that are cut otherwise "
+                    "here: another machine has gone on with the run. Remove its folder in the "
+                    f"state directory, and `openai-batch resume {info.run_id}` rebuilds it from "
+                    "what the provider has"
+                )
+    except CannotList:
+        return None
+    except (ProviderUnavailable, QuotaRefused) as error:
+        raise ProviderUnavailable(
+            str(error), status_code=error.status_code, retry_after_s=error.retry_after_s
+        ) from error
+    return found
+
+
+def _overlaps(snapshot: BatchSnapshot, info: RunInfo, shard: Shard) -> bool:
+    """Whether a batch of this run executes some of the shard's rows, but is of another cut."""
+    label = Label.parse(snapshot.metadata.get(METADATA_KEY))
+    if label is None or label.run_id != info.run_id:
+        return False
+    ours = label_of(info, shard)
+    apart = label.last_row < ours.first_row or ours.last_row < label.first_row
+    same = (label.first_row, label.last_row) == (ours.first_row, ours.last_row)
+    return not apart and not same
+
+
+def was_refused(snapshot: BatchSnapshot) -> bool:
+    """Whether the provider refused the whole input, so that nothing was executed."""
+    files = snapshot.output_file_id or snapshot.error_file_id
+    return snapshot.status is BatchStatus.FAILED and not files
+
+
+class CannotList(ProviderRefused):
+    """The provider has no listing, so a lost reply cannot be cleared up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The batches found for shards whose `create` got no reply, by shard."""
+
+    batches: dict[int, BatchSnapshot]
+
+
+def find(client: BatchClient, info: RunInfo, shards: Sequence[Shard], *, can_list: bool) -> Found:
+    """Search the whole listing for the shards' batches, by file id or label.
+
+    A miss is no proof while the listing may lag; the caller decides how long to go on looking.
+    Raises CannotList, or what the listing raises.
+    """
+    if not can_list:
+        raise CannotList("this provider cannot list batches")
+    found: dict[int, BatchSnapshot] = {}
+    for snapshot in _listed(client, info):
+        for shard in shards:
+            # Where there are two, the older one counts, unless it was refused; listings are newest
+            # first.
+            if _is_of(snapshot, info, shard) and (
+                shard.plan.index not in found or not was_refused(snapshot)
+            ):
+                found[shard.plan.index] = snapshot
+    return Found(found)
+
+
+def _listed(client: BatchClient, info: RunInfo) -> Iterator[BatchSnapshot]:
+    """Every batch that may be the run's, page by page. Raises CannotList, or what a page raises."""
+    after = None
+    while True:
+        try:
+            page = client.list_batches(after)
+        except ProviderRefused as error:
+            raise CannotList(f"the listing was refused: {error}") from error
+        yield from page.batches
+        if page.next_after in (None, after) or _all_older(page, info.created_at - _LISTED_BEFORE_S):
+            return
+        after = page.next_after
+
+
+_LISTED_BEFORE_S = 86_400
+"""How far before the run a search goes: more than clocks differ, and listings are out of order."""
+
+
+def _all_older(page: BatchPage, moment: float) -> bool:
+    return all(s.created_at is not None and s.created_at < moment for s in page.batches)
+
+
+def _is_of(snapshot: BatchSnapshot, info: RunInfo, shard: Shard) -> bool:
+    attempt: Attempt = shard.current
+    if snapshot.id in attempt.refused_batch_ids:
+        return False
+    if attempt.file_id is not None and snapshot.input_file_id == attempt.file_id:
+        return True
+    return snapshot.metadata.get(METADATA_KEY) == str(label_of(info, shard))
