@@ -1,0 +1,1 @@
+"""The command line: arguments in, records and exit codes out. All printing is here."""

@@ -1,0 +1,114 @@
+"""`download`: the results of runs that have ended, without waiting for the others."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import Error, GaveUp, ProviderRefused, StillRunning
+from . import console, delivery, exits, options, progress
+from .driving import continuable, find_or_recover, info_of, place_for
+from .options import Access
+from .references import read_references
+
+if TYPE_CHECKING:
+    from ..engine.run import Run
+    from ..engine.runs import Place
+
+
+def download(
+    ids: options.Ids = None,
+    output_file: options.OutputFile = None,
+    error_file: options.ErrorFile = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take what there is now; the rest is left out.")
+    ] = False,
+    provider: options.ProviderName = None,
+    base_url: options.BaseUrl = None,
+    api_key: options.ApiKey = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    state_dir: options.StateDir = None,
+) -> int:
+    """Fetch results of what has ended, in input order. Waits for nothing and submits nothing.
+
+    Exit 8 while batches run, 7 where only `resume` can go on, and nothing on standard output;
+    with --partial what there is, and the same exit code.
+
+    \b
+    openai-batch download run_20261123_101500_4k2m9x7q > results.jsonl
+    openai-batch download < run.json > results.jsonl     (also on another machine)
+    openai-batch download --partial run_20261123_101500_4k2m9x7q
+    """
+    references = read_references(ids, "download")
+    access = Access(provider, base_url, api_key)
+    with progress.reporter(quiet=quiet) as reporter, contextlib.ExitStack() as stack:
+        place = place_for(state_dir, reporter)
+        together = delivery.choose(output_file, error_file, force=force, stem=None)
+        found = [find_or_recover(reference, place, access) for reference in references]
+        fetched = [
+            stack.enter_context(_fetched(run_id, place, access, partial=partial))
+            for run_id in dict.fromkeys(found)  # a run may be named by several of its batches
+        ]
+        unnamed = output_file is None and error_file is None
+        apart = len(fetched) == 1 or (unnamed and console.is_terminal(sys.stdout))
+        places = [
+            delivery.choose(
+                output_file,
+                error_file,
+                force=force,
+                stem=delivery.stem_for(one.run.info.input_name, one.run.info.run_id),
+            )
+            for one in fetched
+            if apart
+        ]
+        if console.is_terminal(sys.stdout):
+            reporter.close()
+        if apart:
+            pairs = zip(fetched, places, strict=True)
+            counts = [delivery.deliver(one.run, at, partial=one.partial) for one, at in pairs]
+        else:
+            counts = delivery.deliver_together(
+                [(one.run, one.partial) for one in fetched], together
+            )
+        reporter.close()
+        if together.chosen:
+            console.print_records(one.run.record() for one in fetched)
+    codes = [exits.exit_code_for(one.unfinished) for one in fetched if one.unfinished]
+    return max([*codes, *map(delivery.exit_code, counts)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A run with everything that has ended on disk; `unfinished` says why that is not all."""
+
+    run: "Run"
+    unfinished: Error | None
+
+    @property
+    def partial(self) -> bool:
+        return self.unfinished is not None
+
+
+@contextlib.contextmanager
+def _fetched(run_id: str, place: "Place", access: Access, *, partial: bool) -> Iterator[_Fetched]:
+    """Open a run and fetch what has ended.
+
+    Raises StillRunning, GaveUp or ProviderRefused where that is not all, unless `partial`.
+    """
+    from ..engine.run import Run
+
+    info = info_of(place, run_id)
+    provider = access.resolve(recorded=(info.provider, info.base_url))
+    with continuable(run_id), Run(run_id, place, provider) as run:
+        unfinished = None
+        try:
+            run.harvest()
+        except (StillRunning, GaveUp, ProviderRefused) as error:
+            if not partial:
+                raise
+            unfinished = error
+        yield _Fetched(run, unfinished)

@@ -1,0 +1,135 @@
+"""What the commands that drive a run have in common."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CredentialsMissing, GaveUp, ProviderError, ProviderRefused, StorageError
+from . import console, delivery
+from .delivery import Destination
+from .exits import Terminated
+from .options import Access
+from .progress import Reporter
+from .references import Reference
+
+if TYPE_CHECKING:
+    from ..engine.journal import RunInfo
+    from ..engine.run import Run
+    from ..engine.runs import Place
+    from ..providers.provider import Provider
+
+
+def place_for(state_dir: Path | None, reporter: Reporter) -> "Place":
+    """Where runs are kept, watched by `reporter`."""
+    from .. import settings
+    from ..engine.runs import Place
+
+    return Place(settings.state_dir(state_dir), on_event=reporter)
+
+
+def info_of(place: "Place", run_id: str) -> "RunInfo":
+    """What a run of this machine is. Needs no lock."""
+    from ..engine.runs import open_journal
+
+    journal = open_journal(place, run_id)
+    journal.close()
+    return journal.info
+
+
+def providers_to_ask(reference: Reference, place: "Place", access: Access) -> "list[Provider]":
+    """Who may know a run that is not on this machine. Raises CredentialsMissing: nobody."""
+    providers = access.candidates(reference.recorded)
+    if not providers:
+        raise CredentialsMissing(
+            f"{reference.name} is not in {place.state_dir}, and no provider's key is set to ask "
+            "for it: set one, or name the provider with --provider"
+        )
+    return providers
+
+
+def find_or_recover(
+    reference: Reference,
+    place: "Place",
+    access: Access,
+    *,
+    input_file: str | None = None,
+    retry: bool = False,
+) -> str:
+    """The run that `reference` means, rebuilt from its provider where it is not on this machine.
+
+    `input_file` gives back requests that were never submitted. Raises CredentialsMissing where
+    there is nobody to ask.
+    """
+    from ..engine.runs import find_run
+
+    run_id = find_run(place, reference.name)
+    with contextlib.ExitStack() as stack:
+        stream = input_file and stack.enter_context(console.open_input(input_file))
+        if run_id is None:
+            from ..engine.recover import recover
+
+            run_id = recover(
+                reference.record or reference.name,
+                place=place,
+                providers=providers_to_ask(reference, place, access),
+                stream=stream or None,
+                retry=retry,
+            )
+        elif stream:
+            from ..engine.supply import supply
+
+            info = info_of(place, run_id)
+            provider = access.resolve(recorded=(info.provider, info.base_url))
+            supply(place, run_id, stream, provider)
+    return run_id
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Say that nothing was sent, where we are stopped before there is a run."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated) as error:
+        error.add_note("nothing was sent")
+        raise
+
+
+def show_records(records: Iterable[Mapping[str, Any]]) -> None:
+    """Print records: a table on a terminal, else one JSON object a line."""
+    if console.is_terminal(sys.stdout):
+        from .tables import print_table
+
+        print_table(list(records))
+    else:
+        console.print_records(records)
+
+
+@contextlib.contextmanager
+def continuable(run_id: str) -> Iterator[None]:
+    """Say how to go on, where the run is left before its end."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated, GaveUp, ProviderError, StorageError) as error:
+        command = f"openai-batch resume {run_id}"
+        if isinstance(error, ProviderRefused):
+            error.add_note(
+                f"where the reason was at the provider and is mended, {command} tries again; "
+                "a mended input is simply run anew"
+            )
+        elif run_id not in str(error):
+            error.add_note(f"the run is safe; continue with: {command}")
+        raise
+
+
+def drive(run: "Run", destination: Destination, reporter: Reporter) -> int:
+    """Take a run to its end, deliver its results, and return the exit code."""
+    run.settle()
+    if destination.output is None and console.is_terminal(sys.stdout):
+        reporter.close()
+    counts = delivery.deliver(run, destination)
+    reporter.close()
+    if destination.chosen:
+        console.print_record(run.record())
+    return delivery.exit_code(counts)

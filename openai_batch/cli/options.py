@@ -1,0 +1,139 @@
+"""Options that several commands share: one meaning, one spelling, one sentence of help."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..providers.provider import Provider
+
+Recorded = tuple[str, str | None]
+"""The provider's name and base URL that an earlier run recorded."""
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `200000000`, `200MB` or `190MiB`."""
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise typer.BadParameter(f"{text!r} is no size: write bytes, or as in 200MB or 190MiB")
+    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+
+
+def parse_metadata(pairs: list[str] | None) -> dict[str, str]:
+    """A dictionary from `key=value` texts. Raises UsageError for anything else."""
+    metadata = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--metadata {pair!r}: write it as key=value")
+        metadata[key] = value
+    return metadata
+
+
+ProviderName = Annotated[
+    str | None,
+    typer.Option(
+        "--provider", "-p", metavar="NAME", help="Who executes: openai, parasail, local, …"
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="Where the provider's API is."),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key", metavar="KEY", help="The key; better kept in the provider's variable."
+    ),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option("--state-dir", metavar="DIR", help="Where runs are kept [$OPENAI_BATCH_HOME]."),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing on standard error but errors.")
+]
+OutputFile = Annotated[
+    str | None,
+    typer.Option("--output-file", "-o", metavar="FILE", help="Results; `-` is standard output."),
+]
+ErrorFile = Annotated[
+    str | None,
+    typer.Option(
+        "--error-file", "-e", metavar="FILE", help="Failed requests, taken out of the results."
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace output files that exist.")]
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        "--interval", metavar="S", min=0.0, help="Look every S seconds [1.5, growing to 60]."
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", metavar="S", min=0.0, help="Wait S seconds in all, then exit 7 [no end]."
+    ),
+]
+MaxInFlight = Annotated[
+    int | None,
+    typer.Option("--max-in-flight", metavar="N", min=1, help="At most N batches at a time [all]."),
+]
+Retry = Annotated[
+    bool,
+    typer.Option("--retry", help="Send failed requests of a cancelled or foreign batch again."),
+]
+Resubmit = Annotated[
+    bool,
+    typer.Option("--resubmit", help="Send again what may have been executed, and paid, already."),
+]
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Run or batch ids; `-` or none reads standard input."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The options that say which provider is meant."""
+
+    provider_name: str | None = None
+    base_url: str | None = None
+    api_key: str | None = None
+
+    def resolve(self, *, recorded: Recorded | None = None, model: str | None = None) -> "Provider":
+        """The provider for a run: as named, else as recorded, else by its model."""
+        from ..providers.catalog import resolve
+
+        return resolve(
+            base_url=self.base_url,
+            provider_name=self.provider_name,
+            api_key=self.api_key,
+            recorded=recorded,
+            model=model,
+        )
+
+    def for_model(self) -> "Callable[[str | None], Provider]":
+        """`resolve` for a new run, of which only the model is known."""
+        return lambda model: self.resolve(model=model)
+
+    def candidates(self, recorded: Recorded | None) -> "list[Provider]":
+        """The providers to ask about a batch of which nothing is known here.
+
+        That is the one that was named or recorded, else every one whose key is set.
+        """
+        if self.provider_name or self.base_url or recorded:
+            return [self.resolve(recorded=recorded)]
+        from ..providers.catalog import providers_with_keys
+
+        return providers_with_keys()

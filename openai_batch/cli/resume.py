@@ -1,0 +1,125 @@
+"""`resume`: go on with a run where it stopped, on this machine or another."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from . import console, delivery, options, progress
+from .driving import continuable, drive, find_or_recover, info_of, place_for
+from .options import Access
+from .references import Reference, by_name, read_references
+
+if TYPE_CHECKING:
+    from ..engine.run import Run
+    from ..engine.runs import Place
+
+
+def resume(
+    run_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="A run's or batch's id; `-`: its record; none: the one unfinished."
+        ),
+    ] = None,
+    input_file: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[INPUT]", help="Its requests, where some were never submitted and are lost."
+        ),
+    ] = None,
+    output_file: options.OutputFile = None,
+    error_file: options.ErrorFile = None,
+    provider: options.ProviderName = None,
+    base_url: options.BaseUrl = None,
+    api_key: options.ApiKey = None,
+    interval: options.Interval = None,
+    timeout: options.Timeout = None,
+    max_in_flight: options.MaxInFlight = None,
+    resubmit: options.Resubmit = False,
+    retry: options.Retry = False,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    state_dir: options.StateDir = None,
+) -> int:
+    """Go on with a run where it stopped.
+
+    Submits what is left, waits, and brings every result back in input order.
+
+    \b
+    openai-batch resume
+    openai-batch resume run_20261123_101500_4k2m9x7q -o results.jsonl
+    openai-batch resume batch_68e1 > results.jsonl     (a batch that was made elsewhere)
+    """
+    access = Access(provider, base_url, api_key)
+    with progress.reporter(input_file, quiet=quiet) as reporter:
+        place = place_for(state_dir, reporter)
+        reference = _named(run_id, input_file) if run_id else _only_unfinished(place)
+        found = find_or_recover(reference, place, access, input_file=input_file, retry=retry)
+        from ..engine.run import Run
+
+        info = info_of(place, found)
+        served_by = access.resolve(recorded=(info.provider, info.base_url))
+        with (
+            continuable(found),
+            Run(
+                found,
+                place,
+                served_by,
+                interval_s=interval,
+                timeout_s=timeout,
+                max_in_flight=max_in_flight,
+            ) as run,
+        ):
+            destination = _destination(run, output_file, error_file, force=force)
+            if retry or run_id:
+                run.allow_sending(foreign=retry)
+            if resubmit:
+                run.resubmit_lost()
+            return drive(run, destination, reporter)
+
+
+def _named(run_id: str, input_file: str | None) -> Reference:
+    """The run that an argument names, or the one line of standard input where it is `-`."""
+    if run_id != console.STDIO:
+        return by_name(run_id)
+    if input_file == console.STDIO:
+        raise UsageError("standard input cannot be both the run and its input")
+    references = read_references([run_id], "resume")
+    if len(references) > 1:
+        raise UsageError(f"resume goes on with one run, and standard input names {len(references)}")
+    return references[0]
+
+
+def _only_unfinished(place: "Place") -> Reference:
+    """The one undelivered run. Raises UsageError, having listed them, where there are more."""
+    from ..engine.runs import unfinished
+
+    runs = unfinished(place)
+    if len(runs) == 1:
+        return Reference(runs[0].run_id)
+    for run in runs:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
+        source = run.input_name or "standard input"
+        console.say(f"{run.run_id} {created} {progress.many(run.requests, 'request')} {source}")
+    if runs:
+        raise UsageError(f"{len(runs)} runs are unfinished: name one")
+    raise UsageError(f"no run in {place.state_dir} is unfinished: name one to fetch it again")
+
+
+def _destination(
+    run: "Run", output_file: str | None, error_file: str | None, *, force: bool
+) -> delivery.Destination:
+    """As named now, else as named when the run began."""
+    if output_file is None:
+        output_file, error_file = run.info.output_file, error_file or run.info.error_file
+    publishing = run.state.publishing
+    return delivery.choose(
+        output_file,
+        error_file,
+        force=force,
+        stem=delivery.stem_for(run.info.input_name, run.info.run_id),
+        input_file=run.info.input_name,
+        own=(publishing.output_file, publishing.error_file) if publishing else (),
+    )

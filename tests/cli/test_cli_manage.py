@@ -1,0 +1,98 @@
+"""`list`, `cancel` and `retry`: runs after they were started."""
+
+import json
+
+from cli_process import Cli, chat, chats, run_ids, wait_for_line
+
+
+def test_list_shows_every_run_and_prune_removes_the_delivered(cli: Cli, stuck_cli: Cli) -> None:
+    """Oldest first, one record a line; only what was delivered is removed."""
+    cli.write("done.jsonl", *chats(2))
+    assert cli("run", "done.jsonl", "-o", "out.jsonl").code == 0
+    stuck_cli.write("open.jsonl", *chats(3))
+    submitted = stuck_cli("run", "-c", "open.jsonl")
+    assert submitted.code == 0
+    both = cli("list")
+    assert [(r["status"], r["request_counts"]["total"]) for r in both.records] == [
+        ("completed", 2),
+        ("in_progress", 3),
+    ]
+    assert [r["run_id"] for r in cli("list", "--unfinished").records] == [
+        submitted.records[0]["run_id"]
+    ]
+    assert cli("list", "--prune", "--older-than", "1").records == []
+    pruned = cli("list", "--prune")
+    assert [r["request_counts"]["total"] for r in pruned.records] == [2]
+    assert run_ids(cli.cwd.parent / "state") == [submitted.records[0]["run_id"]]
+
+
+def test_list_of_nothing_is_empty(cli: Cli) -> None:
+    """No runs, no lines, and nothing wrong."""
+    listed = cli("list")
+    assert (listed.code, listed.stdout, listed.stderr) == (0, b"", "")
+
+
+def test_cancel_ends_the_batches_and_keeps_what_was_done(slow_cli: Cli) -> None:
+    """`cancel --wait` fetches what was finished; `download` brings a line for every request."""
+    slow_cli.write("in.jsonl", *chats(16))
+    submitted = slow_cli("run", "-c", "in.jsonl")
+    run_id = submitted.records[0]["run_id"]
+    cancelled = slow_cli("cancel", "--wait", "--interval", "0.2", run_id)
+    assert (cancelled.code, cancelled.records[0]["status"]) == (0, "cancelled")
+    downloaded = slow_cli("download", run_id)
+    assert downloaded.code == 3
+    assert downloaded.ids == [f"r{n}" for n in range(1, 17)]
+    codes = {(r["error"] or {}).get("code") for r in downloaded.records}
+    assert "batch_cancelled" in codes
+
+
+def test_a_run_that_is_driven_notices_that_it_was_cancelled(slow_cli: Cli) -> None:
+    """The process that drives it comes to its end, and delivers what was finished."""
+    slow_cli.write("in.jsonl", *chats(20))
+    process = slow_cli.start("run", "in.jsonl", "--interval", "0.2")
+    wait_for_line(process, " started (20 requests)")
+    (run_id,) = run_ids(slow_cli.cwd.parent / "state")
+    cancelled = slow_cli("cancel", run_id)
+    assert cancelled.code == 0
+    assert f"is driven by process {process.pid}" in cancelled.stderr
+    stdout, _ = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert len(stdout.splitlines()) == 20
+    assert slow_cli("list", "--unfinished").records == []
+
+
+def test_resume_takes_a_cancelled_run_up_again_when_it_is_named(slow_cli: Cli) -> None:
+    """What was cancelled is sent again, what was finished is not."""
+    slow_cli.write("in.jsonl", *chats(8))
+    run_id = slow_cli("run", "-c", "in.jsonl").records[0]["run_id"]
+    slow_cli("cancel", "--wait", "--interval", "0.2", run_id)
+    assert slow_cli("resume").code == 2
+    resumed = slow_cli("resume", run_id, "--interval", "0.2")
+    assert (resumed.code, resumed.ids) == (0, [f"r{n}" for n in range(1, 9)])
+
+
+def test_retry_makes_a_new_run_of_the_failed_requests(cli: Cli) -> None:
+    """Only what failed is sent, byte for byte as it was; the old run stays as it is."""
+    requests = [*chats(3), chat("bad", 7), chat("worse", 7)]
+    cli.write("in.jsonl", *requests)
+    assert cli("run", "in.jsonl", "-o", "out.jsonl").code == 3
+    (run_id,) = run_ids(cli.cwd.parent / "state")
+    printed = cli("retry", run_id, "--print")
+    assert printed.code == 0
+    assert [json.loads(line) for line in printed.stdout.splitlines()] == requests[3:]
+    again = cli("retry", run_id)
+    assert (again.code, again.ids) == (3, ["bad", "worse"])
+    assert len(run_ids(cli.cwd.parent / "state")) == 2
+
+
+def test_retry_only_takes_what_failed_for_that_reason(cli: Cli) -> None:
+    """A status or a code chooses; where nothing is left, that is said."""
+    cli.write("in.jsonl", *chats(2), chat("bad", 7))
+    cli("run", "in.jsonl", "-o", "out.jsonl")
+    (run_id,) = run_ids(cli.cwd.parent / "state")
+    status = json.loads((cli.cwd / "out.jsonl").read_bytes().splitlines()[2])
+    reason = str(status["response"]["status_code"])
+    assert len(cli("retry", run_id, "--print", "--only", reason).stdout.splitlines()) == 1
+    other = cli("retry", run_id, "--print", "--only", "batch_expired")
+    assert (other.code, other.stdout) == (2, b"")
+    assert other.stderr == f"openai-batch: {run_id} has no failed requests of that kind\n"

@@ -1,0 +1,156 @@
+"""Events as plain lines: one for each change, none repeated."""
+
+import dataclasses
+
+import pytest
+
+from openai_batch.cli.options import parse_size
+from openai_batch.cli.progress import FaultLines, PlainLines, describe, size
+from openai_batch.engine import events
+from openai_batch.errors import Fault
+
+LINES: list[tuple[events.Event, str]] = [
+    (
+        events.Planned("run_1", requests=1000, size_bytes=812_345, shards=1),
+        "planned run_1: 1,000 requests (812.3 kB) in 1 shard",
+    ),
+    (
+        events.BatchStarted(1, 3, attempt=1, batch_id="batch_a", requests=400, adopted=False),
+        "shard 1/3: batch batch_a started (400 requests)",
+    ),
+    (
+        events.BatchStarted(1, 3, attempt=2, batch_id="batch_b", requests=1, adopted=True),
+        "shard 1/3: batch batch_b found again (1 request, attempt 2)",
+    ),
+    (
+        events.BatchProgress(1, 3, "batch_a", "in_progress", completed=117, failed=3, total=400),
+        "batch batch_a: in_progress 120/400",
+    ),
+    (
+        events.BatchProgress(1, 3, "batch_a", "validating", None, None, None),
+        "batch batch_a: validating",
+    ),
+    (
+        events.RunProgress(1000, 300, 20, batches_running=2, shards_done=1, shards=3),
+        "320 of 1,000 requests done, 2 batches running",
+    ),
+    (
+        events.ShardHarvested(2, 3, attempt=1, succeeded=390, failed=9, missing=1),
+        "shard 2/3: 390 succeeded, 9 failed, 1 missing",
+    ),
+    (
+        events.RetryScheduled(2, 3, attempt=2, rows=10),
+        "shard 2/3: 10 requests sent again, attempt 2",
+    ),
+    (
+        events.QuotaReached(3, 3, message="Limit: 90,000 enqueued tokens", wait_s=None),
+        "shard 3/3: the queue is full, tried again as batches end: Limit: 90,000 enqueued tokens",
+    ),
+    (
+        events.QuotaReached(3, 3, message="429", wait_s=60.4),
+        "shard 3/3: the queue is full, tried again in 60 s: 429",
+    ),
+    (
+        events.Trouble("look", "no connection", wait_s=2.4),
+        "look: no connection; tried again in 2 s",
+    ),
+    (
+        events.Looking(shards=1, wait_s=15),
+        "a reply was lost: looking for 1 batch at the provider for 15 s",
+    ),
+    (events.Warned("The disk is nearly full."), "warning: The disk is nearly full."),
+    (
+        events.Finished("run_1", 1000, 998, 2, 0, 0, None, None),
+        "1,000 requests: 998 succeeded, 2 failed, 0 missing",
+    ),
+    (
+        events.Finished("run_1", 10, 4, 1, 1, 3, "/x/out.jsonl", "/x/errors.jsonl"),
+        "10 requests: 4 succeeded, 1 failed, 1 missing, 4 not finished "
+        "(3 sent again that may have been executed before); results in /x/out.jsonl, "
+        "failed requests in /x/errors.jsonl",
+    ),
+]
+
+SILENT = {"FaultFound", "Planning", "ShardUploaded", "Delivering"}
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    LINES,
+    ids=lambda value: type(value).__name__ if isinstance(value, events.Event) else "",
+)
+def test_an_event_is_one_line(event: events.Event, line: str) -> None:
+    """Each kind of event has its words."""
+    assert describe(event) == line
+
+
+def test_every_other_event_only_moves_a_display() -> None:
+    """No kind of event was forgotten."""
+    kinds = {kind.__name__ for kind in events.Event.__subclasses__()}
+    assert kinds - {type(event).__name__ for event, _ in LINES} == SILENT
+
+
+def test_counts_alone_are_told_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """A change of status is told at once, a repeated one never, counts now and then."""
+    now = 0.0
+    lines = PlainLines(FaultLines("in.jsonl", None), now=lambda: now)
+    looking = events.RunProgress(100, 0, 0, batches_running=1, shards_done=0, shards=1)
+    batch = events.BatchProgress(1, 1, "batch_a", "in_progress", 0, 0, 100)
+    for second in range(25):
+        now = float(second)
+        lines(dataclasses.replace(batch, completed=second))
+        lines(dataclasses.replace(looking, completed=second))
+    lines(dataclasses.replace(batch, status="completed", completed=100))
+    lines(dataclasses.replace(looking, completed=100, batches_running=0, shards_done=1))
+    assert capsys.readouterr().err.splitlines() == [
+        "batch batch_a: in_progress 0/100",
+        "1 of 100 requests done, 1 batch running",
+        "11 of 100 requests done, 1 batch running",
+        "21 of 100 requests done, 1 batch running",
+        "batch batch_a: completed 100/100",
+    ]
+
+
+def test_the_same_trouble_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A provider that is down for hours does not fill the log with one line."""
+    lines = PlainLines(FaultLines("in.jsonl", None))
+    for _ in range(3):
+        lines(events.Trouble("look", "no connection", 60))
+    assert capsys.readouterr().err == "look: no connection; tried again in 60 s\n"
+
+
+def test_a_fault_of_the_whole_input_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its place is the file's name alone."""
+    lines = PlainLines(FaultLines("in.jsonl", None))
+    lines(events.FaultFound(Fault("empty_file", "there are no requests")))
+    lines(events.FaultFound(Fault("invalid_json_line", "not JSON", line=3)))
+    assert capsys.readouterr().err.splitlines() == [
+        "in.jsonl: there are no requests [empty_file]",
+        "in.jsonl:3: not JSON [invalid_json_line]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "size_bytes"),
+    [
+        ("200000000", 200_000_000),
+        ("200MB", 200_000_000),
+        ("1.5 kb", 1_500),
+        ("190MiB", 199_229_440),
+        ("2G", 2_000_000_000),
+        ("64kib", 65_536),
+    ],
+)
+def test_sizes_are_written_as_people_do(text: str, size_bytes: int) -> None:
+    """Plain bytes, decimal units and binary ones."""
+    assert parse_size(text) == size_bytes
+
+
+def test_sizes_are_shown_in_decimal_units() -> None:
+    """As providers state their limits."""
+    assert [size(number) for number in (999, 1_000, 812_345_678, 5_000_000_000)] == [
+        "999 bytes",
+        "1.0 kB",
+        "812.3 MB",
+        "5.0 GB",
+    ]

@@ -1,0 +1,112 @@
+"""Standard streams: what happens when one of them is closed, gone or full."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_process import Cli, chats
+
+posix = pytest.mark.skipif(os.name == "nt", reason="the shell's redirections are POSIX")
+
+
+def shell(cli: Cli, line: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a line of shell in which `ob` is the program."""
+    function = f'ob() {{ "{sys.executable}" -m openai_batch "$@"; }}\n'
+    return subprocess.run(
+        ["/bin/sh", "-c", function + line],
+        cwd=cli.cwd,
+        env=cli.environment,
+        capture_output=True,
+        check=False,
+    )
+
+
+def unread_pipe() -> int:
+    """The writing end of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--dry-run", "in.jsonl"]])
+def test_a_reader_that_has_gone_means_141_and_no_word(nobody: Cli, arguments: list[str]) -> None:
+    """Truncated output never looks like success, and the pipe's end is nothing to complain of."""
+    nobody.write("in.jsonl", *chats(1))
+    writer = unread_pipe()
+    ended = nobody(*arguments, stdout=writer)
+    os.close(writer)
+    assert (ended.code, ended.stderr) == (141, "")
+
+
+def test_results_are_kept_when_their_reader_has_gone(cli: Cli) -> None:
+    """After 141 the run is not delivered, so `resume` writes every result."""
+    cli.write("in.jsonl", *chats(3))
+    writer = unread_pipe()
+    broken = cli("run", "-q", "in.jsonl", stdout=writer)
+    os.close(writer)
+    assert (broken.code, broken.stderr) == (141, "")
+    resumed = cli("resume")
+    assert (resumed.code, resumed.ids) == (0, ["r1", "r2", "r3"])
+
+
+@posix
+def test_standard_output_that_is_closed_from_the_start_means_141(nobody: Cli) -> None:
+    """Descriptor 1 is not given to a file that the program opens itself."""
+    nobody.write("in.jsonl", *chats(1))
+    ended = shell(nobody, "ob run --dry-run in.jsonl >&-")
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@posix
+def test_standard_error_may_be_closed_or_gone(nobody: Cli) -> None:
+    """Without anybody to talk to, results and exit codes are the same."""
+    nobody.write("in.jsonl", *chats(1))
+    closed = shell(nobody, "ob run --dry-run in.jsonl 2>&-")
+    assert closed.returncode == 0
+    assert closed.stdout.startswith(b'{"object":"dry_run"')
+    writer = unread_pipe()
+    gone = nobody("run", "nothing.jsonl", stderr=writer)
+    os.close(writer)
+    assert (gone.code, gone.stdout) == (2, b"")
+
+
+@posix
+def test_standard_input_that_is_closed_is_no_input(nobody: Cli) -> None:
+    """`run <&-` is wrong usage."""
+    ended = shell(nobody, "ob run <&-")
+    assert ended.returncode == 2
+    assert b"standard input is closed: name a file" in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has /dev/full")
+def test_a_full_disk_behind_standard_output_exits_1(nobody: Cli) -> None:
+    """The message names the cause, once."""
+    nobody.write("in.jsonl", *chats(1))
+    ended = shell(nobody, "ob run -q --dry-run in.jsonl > /dev/full")
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        b"openai-batch: cannot write standard output: No space left on device\n"
+    )
+
+
+@posix
+def test_a_slow_reader_behind_a_non_blocking_pipe_gets_everything(nobody: Cli) -> None:
+    """Some parents make pipes non-blocking: a full one is waited for."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    process = nobody.start("example-prompts", "-n", "5000", stdout=writer, stdin=subprocess.DEVNULL)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        lines = stream.read().splitlines()
+    process.communicate()
+    assert (process.returncode, len(lines)) == (0, 5000)
+
+
+def test_a_terminal_is_not_steered_by_what_others_wrote(nobody: Cli) -> None:
+    """Control characters in quoted text do not reach standard error."""
+    ended = nobody("run", "\x1b[31mred\x07.jsonl")
+    assert ended.code == 2
+    assert "\x1b" not in ended.stderr
+    assert "\x07" not in ended.stderr
