@@ -1,0 +1,149 @@
+"""The disk is full, from any moment on: exit 1 with a clear message, and nothing is lost.
+
+Each case has a disk of its own, so that every write on it may be the one that fails.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import NewBench
+from fault_bench import OK, UNEXPECTED, Bench, Ended, Line, answers, chat, every_n
+from fault_calls import meanwhile
+
+DISK_BYTES = 1 << 20
+PAGE_BYTES = 4096
+SHARDS: dict[str, Any] = {"shard_requests": 2, "provider": {"listing_grace_s": 0.3}}
+SAYS_WHY = ("No space left on device", "disk is full", "bytes free")
+
+
+def _can_mount() -> bool:
+    return sys.platform == "linux" and os.geteuid() == 0
+
+
+pytestmark = pytest.mark.skipif(
+    not _can_mount(), reason="only root may mount a small disk (tmpfs), and only on Linux"
+)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder.mkdir()
+    options = f"size={DISK_BYTES},mode=0700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path, leaving: int) -> None:
+    """Let another program take all that is left but so many bytes."""
+    free = os.statvfs(disk).f_bavail * PAGE_BYTES - leaving
+    with (disk / "filler").open("wb") as filler:
+        os.posix_fallocate(filler.fileno(), 0, max(free, 1))
+
+
+def assert_says_why(ended: Ended, bench: Bench) -> None:
+    story = f"exit {ended.code}: {ended.stderr}\n{bench.proxy.story()}"
+    assert ended.code == UNEXPECTED, story
+    assert any(words in ended.stderr for words in SAYS_WHY), story
+    assert "bug" not in ended.stderr, story
+
+
+def test_a_disk_of_any_size(
+    new_bench: NewBench, undisturbed: Sequence[Line], tmp_path: Path
+) -> None:
+    """However little room there is from the start, page by page: with more, it goes on."""
+    said = []
+
+    def case(number: int) -> bool:
+        with (
+            small_disk(tmp_path / f"disk-{number}") as disk,
+            new_bench(6, state_disk=disk, output_disk=disk, **SHARDS) as bench,
+        ):
+            fill(disk, leaving=PAGE_BYTES * (number - 1))
+            ended = bench.run()
+            failed = ended.code != OK
+            if failed:
+                said.append(ended.stderr)
+                assert_says_why(ended, bench)
+                (disk / "filler").unlink()
+                ended = bench.go_on()
+            bench.assert_complete(ended, undisturbed)
+            return failed
+
+    assert every_n(case) >= 10
+    assert_was_hit(said, "driver.json", "ids.json", "bytes free", "journal.db")
+
+
+def test_a_disk_that_fills_up_meanwhile(
+    new_bench: NewBench, undisturbed: Sequence[Line], tmp_path: Path
+) -> None:
+    """Hardly a page is left from the n-th call on, for every n: with more, `resume` ends it all."""
+    said = []
+
+    def case(pages: int, number: int) -> bool:
+        with (
+            small_disk(tmp_path / f"disk-{number}-{pages}") as disk,
+            new_bench(6, state_disk=disk, output_disk=disk, **SHARDS) as bench,
+        ):
+            filling = meanwhile(lambda: fill(disk, pages * PAGE_BYTES))
+            rule = bench.proxy.fail(filling, number=number)
+            ended = bench.run()
+            if ended.code != OK:
+                said.append(ended.stderr)
+                assert_says_why(ended, bench)
+                if pages == 0:  # and it stays so for a while
+                    assert_says_why(bench.go_on(), bench)
+                (disk / "filler").unlink()
+                ended = bench.go_on()
+            bench.assert_complete(ended, undisturbed)
+            return rule.fired > 0
+
+    for pages in (0, 1):
+        assert every_n(partial(case, pages)) >= 10
+    assert_was_hit(said, "journal.db", ".output.jsonl", ".index")
+
+
+def test_a_disk_too_small_for_the_output(new_bench: NewBench, tmp_path: Path) -> None:
+    """Where results go there is no room for them, page by page: they are kept, nothing is cut."""
+    texts = [f"{letter} " * 1500 for letter in "abcdef"]
+    requests = [chat(f"r{number}", text) for number, text in enumerate(texts, 1)]
+    said = []
+
+    def case(number: int) -> bool:
+        with (
+            small_disk(tmp_path / f"disk-{number}") as disk,
+            new_bench(requests, output_disk=disk, **SHARDS) as bench,
+        ):
+            fill(disk, leaving=PAGE_BYTES * (number - 1))
+            ended = bench.run()
+            failed = ended.code != OK
+            if failed:
+                said.append(ended.stderr)
+                assert_says_why(ended, bench)
+                assert "the results are kept" in ended.stderr
+                assert [path.name for path in disk.iterdir()] == ["filler"]
+                (disk / "filler").unlink()
+                ended = bench.go_on()
+            assert ended.code == OK, ended.stderr
+            assert answers(bench.lines()) == [(f"r{n}", t) for n, t in enumerate(texts, 1)]
+            assert bench.proxy.account.executed() == {f"r{n}": 1 for n in range(1, 7)}
+            return failed
+
+    assert every_n(case) == 6
+    assert_was_hit(said, "output.jsonl")
+
+
+def assert_was_hit(said: Sequence[str], *files: str) -> None:
+    """Each of these was the one that found no room in some case."""
+    for file in files:
+        assert any(file in message for message in said), f"{file} was never hit: {said}"
