@@ -10,7 +10,8 @@ A job is a JSON object: `cwd`, `environment`, `stdout` and `stderr` (files), and
     drive       options of `drive`: the engine with a clock that runs faster
 
 `die_at` kills the child before the n-th thing that it does to its journal, its files or the network
-(see `_Watch`). For each job two lines are printed: the child's process id, and how it ended.
+(see `_Watch`); with `only`, before the n-th whose description has that text. For each job two lines
+are printed: the child's process id, and how it ended.
 """
 
 import contextlib
