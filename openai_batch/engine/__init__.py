@@ -22,6 +22,8 @@ its *receipt* after. What a new process does with what a dead one left behind:
                                                       Where the provider cannot list, the
                                                       outcome is unknown: `--resubmit` decides
     while batches run           batch ids             goes on polling
+    between finding a second    both ids              finds it in the listing again, and
+    batch and cancelling it                           cancels it
     during a download           a file half written   downloads again, checks every custom_id
     while halving a shard or    both, or neither      continues from what was committed
     planning a retry

@@ -14,6 +14,7 @@ from ..errors import Error, GaveUp, OutcomeUnknown
 from ..poller import Poller
 from ..providers.interface import BatchClient
 from . import scheduler
+from .duplicates import survey
 from .entries import CreateStarted, UploadStarted
 from .harvest import HarvestJob, harvest
 from .journal import Journal
@@ -21,7 +22,18 @@ from .patience import Patience
 from .pool import Done, Pool
 from .receipts import Receipts
 from .refusals import refusal
-from .scheduler import Call, Cancel, Create, Find, Harvest, Look, Quota, Upload, View
+from .scheduler import (
+    Call,
+    Cancel,
+    CancelDuplicate,
+    Create,
+    Find,
+    Harvest,
+    Look,
+    Quota,
+    Upload,
+    View,
+)
 from .spool import Spool
 from .states import Phase, RunState, Shard, was_cancelled
 from .submit import create, find, label_of
@@ -74,7 +86,7 @@ class Driver:
         for now, OutcomeUnknown where only the user can say how to go on, and what a provider
         refuses for good as it comes.
         """
-        while not goal(self._journal.state):
+        while not goal(self._journal.state) or self._receipts.duplicates.to_cancel:
             self._advance(may_submit=may_submit, may_look=may_look)
 
     def step(self, *, may_submit: bool) -> None:
@@ -105,6 +117,7 @@ class Driver:
             busy=frozenset(self._busy),
             not_before=self._patience.not_before,
             set_aside=self._receipts.doubts.set_aside,
+            duplicates=tuple(self._receipts.duplicates.to_cancel),
         )
 
     def _await(self, view: View) -> None:
@@ -150,7 +163,8 @@ class Driver:
                 shard = state.shards[index]
                 now = self._clock.now()
                 self._journal.append(CreateStarted(index, shard.current.number, now), at=now)
-                info, look_first = self._journal.info, self._look_first
+                info = self._journal.info
+                look_first = self._look_first or (self._can_list and shard.current.doubted)
                 return lambda: create(client, info, shard, look_first=look_first)
             case Find():
                 lost = in_phase(state, Phase.CREATING)
@@ -159,9 +173,11 @@ class Driver:
             case Look():
                 running = in_phase(state, Phase.RUNNING)
                 ids = [shard.current.batch_id for shard in running if shard.current.batch_id]
-                return lambda: self._poller.look(ids)
+                return self._look(ids)
             case Cancel(shard=index):
                 batch_id = state.shards[index].current.batch_id or ""
+                return lambda: client.cancel_batch(batch_id)
+            case CancelDuplicate(batch_id=batch_id):
                 return lambda: client.cancel_batch(batch_id)
             case Harvest(shard=index):
                 job = HarvestJob(
@@ -172,6 +188,14 @@ class Driver:
                     accept_gaps=self._receipts.gaps_are_final(index),
                 )
                 return lambda: harvest(job)
+
+    def _look(self, batch_ids: list[str]) -> Callable[[], Any]:
+        """Ask for the batches and, where a second one may stand beside them, for the listing."""
+        info, duplicates = self._journal.info, self._receipts.duplicates
+        if not (self._can_list and duplicates.due):
+            return lambda: (self._poller.look(batch_ids), None)
+        deep = duplicates.deep
+        return lambda: (self._poller.look(batch_ids), survey(self._client, info, deep=deep))
 
     def _may_retry(self, shard: Shard) -> bool:
         info, state = self._journal.info, self._journal.state

@@ -61,11 +61,15 @@ class CreateStarted(Entry):
 
 @dataclass(frozen=True, slots=True)
 class CreateRejected(Entry):
-    """Receipt: no batch came of it, for certain. The attempt may be tried again."""
+    """Receipt: no batch came of it, and the attempt may be tried again.
+
+    `doubtful`: its reply was lost, and no batch was found within the grace; one may turn up yet.
+    """
 
     shard: int
     attempt: int
     reason: str
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,16 @@ class BatchCreated(Entry):
     attempt: int
     batch_id: str
     adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateFound(Entry):
+    """Two batches execute the attempt: `kept_id` counts, `batch_id` is cancelled if it runs."""
+
+    shard: int
+    attempt: int
+    kept_id: str
+    batch_id: str
 
 
 @dataclass(frozen=True, slots=True)

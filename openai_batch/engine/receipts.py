@@ -17,6 +17,7 @@ from ..poller import Poller
 from ..providers.interface import BatchSnapshot, BatchStatus
 from . import entries
 from .doubts import Doubts
+from .duplicates import Duplicates, Survey
 from .events import (
     BatchStarted,
     Looking,
@@ -31,7 +32,7 @@ from .harvest import Gaps, Torn
 from .journal import Journal
 from .patience import Patience
 from .refusals import Refusals
-from .scheduler import Call, Cancel, Create, Find, Harvest, Look, Quota, Upload
+from .scheduler import Call, Cancel, CancelDuplicate, Create, Find, Harvest, Look, Quota, Upload
 from .spool import Spool
 from .states import Phase, Shard
 from .submit import CannotList, Found, was_refused
@@ -79,6 +80,8 @@ class Receipts:
         )
         self.doubts = Doubts(journal, clock, listing_grace_s)
         """What cannot be known, for now or for good."""
+        self.duplicates = Duplicates(journal, clock, tell)
+        """Batches that do others' work."""
         self.look_at: float = clock.monotonic()
         """When to ask how the batches are, in monotonic seconds."""
         self.looks = 0
@@ -104,18 +107,21 @@ class Receipts:
                 self._found(*value)
             case Look():
                 self.looks += 1
-                self._seen(value)
+                self._seen(*value)
                 self.look_at = self._clock.monotonic() + self._poller.next_delay_s()
             case Cancel(shard=index):
                 self._patience.postpone(call, CANCEL_AGAIN_S)
                 if self._shard(index).current.phase is Phase.RUNNING:
                     self._take_in(self._shard(index), value)
+            case CancelDuplicate(batch_id=batch_id):
+                self.duplicates.cancelled(batch_id)
             case Harvest(shard=index):
                 self._harvested(self._shard(index), *value)
 
     def _created(self, shard: Shard, snapshot: BatchSnapshot, *, adopted: bool) -> None:
         index, attempt = shard.plan.index, shard.current
         self.doubts.create_settled(index)
+        self.duplicates.created()
         self._record(entries.BatchCreated(index, attempt.number, snapshot.id, adopted))
         self._tell(
             BatchStarted(
@@ -142,12 +148,15 @@ class Receipts:
             else:
                 reason = "the provider's listing has no such batch"
                 self.doubts.create_settled(index)
-                self._record(entries.CreateRejected(index, shard.current.number, reason))
+                rejected = entries.CreateRejected(
+                    index, shard.current.number, reason, doubtful=True
+                )
+                self._record(rejected)
         if waits:
             self._tell(Looking(len(waits), max(waits)))
             self._patience.postpone(Find(), min(max(waits), 5))
 
-    def _seen(self, look: PollerLook) -> None:
+    def _seen(self, look: PollerLook, survey: Survey | None) -> None:
         self._journal.refresh()
         running = [s for s in self._journal.state.in_order() if s.current.phase is Phase.RUNNING]
 
@@ -164,6 +173,9 @@ class Receipts:
                 self._take_in(shard, snapshot)
             elif batch_id in look.lost:
                 self.doubts.is_unknown(shard, str(look.lost[batch_id]))
+        others = [*look.others, *(survey.batches if survey else ()), *look.snapshots.values()]
+        for index in self.duplicates.take_in(others, survey):
+            self._progress.forget(index)
         self._progress.tell_sum()
 
     def _take_in(self, shard: Shard, snapshot: BatchSnapshot) -> None:
@@ -244,6 +256,10 @@ class Receipts:
         if isinstance(error, CredentialsMissing | CredentialsRefused):
             self._reject(call, error)
             raise error
+        if isinstance(error, ProviderError) and isinstance(call, CancelDuplicate):
+            if self.duplicates.not_cancelled(call.batch_id, error):
+                self._patience.postpone(call, self._patience.backoff_s(call))
+            return
         if isinstance(error, CannotList):
             self.doubts.cannot_list(str(error))
             return
@@ -264,19 +280,25 @@ class Receipts:
                 self._gaps[call.shard] = self._gaps.get(call.shard, 0) + 1
             self._try_again(call, error)
             return
-        if isinstance(error, ProviderRefused) and isinstance(call, Cancel):
-            # Most likely it has ended meanwhile (409): the next look tells.
-            self._patience.postpone(call, CANCEL_AGAIN_S)
-            self.look_at = self._clock.monotonic()
+        if isinstance(error, ProviderRefused):
+            self._refused(call, error)
             return
-        if isinstance(error, ProviderRefused) and isinstance(call, Harvest):
-            self._results_refused(call, error)
-            return
-        if isinstance(error, ProviderError) and isinstance(call, Create | Upload):
-            shard = self._shard(call.shard)
-            self._record(
-                entries.Refused(call.shard, shard.current.number, error.code or "", str(error))
-            )
+        raise error
+
+    def _refused(self, call: Call, error: ProviderRefused) -> None:
+        """The provider said no for good: that ends the drive, unless it says something else."""
+        match call:
+            case Cancel():
+                # Most likely it has ended meanwhile (409): the next look tells.
+                self._patience.postpone(call, CANCEL_AGAIN_S)
+                self.look_at = self._clock.monotonic()
+                return
+            case Harvest():
+                self._results_refused(call, error)
+                return
+            case Create(shard=index) | Upload(shard=index):
+                number = self._shard(index).current.number
+                self._record(entries.Refused(index, number, error.code or "", str(error)))
         raise error
 
     def _try_again(self, call: Call, error: ProviderError) -> None:
@@ -333,5 +355,6 @@ _NAMES: dict[type[Call], str] = {
     Find: "looking for a batch",
     Look: "asking for the status",
     Cancel: "cancelling a batch",
+    CancelDuplicate: "cancelling a batch",
     Harvest: "downloading results",
 }

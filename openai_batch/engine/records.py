@@ -32,6 +32,12 @@ def record(
             for attempt in shard.attempts
             if attempt.batch_id is not None
         ],
+        "duplicate_batch_ids": [
+            batch_id
+            for shard in shards
+            for attempt in shard.attempts
+            for batch_id in attempt.duplicate_batch_ids
+        ],
         "request_counts": {
             "total": max(info.requests, completed + failed + missing),
             "completed": completed,
@@ -217,6 +223,7 @@ def record_of_batches(
         "endpoint": snapshots[0].endpoint if snapshots else None,
         "model": told("model"),
         "batch_ids": [s.id for s in snapshots],
+        "duplicate_batch_ids": told("duplicate_batch_ids", []),
         "request_counts": {
             "total": sum(c.total for c in counted),
             "completed": sum(c.completed for c in counted),

@@ -28,7 +28,7 @@ from .label import METADATA_KEY, Label
 from .restore import fetch_requests
 from .runs import Place, driving, new_run_id
 from .spool import Spool
-from .submit import was_refused
+from .submit import seniority, was_refused
 from .supply import supply
 
 if TYPE_CHECKING:
@@ -226,9 +226,9 @@ def _ours(batches: list[_Batch]) -> list[_Found]:
 def _first_try(candidates: list[_Batch]) -> _Batch:
     """The first attempt's batch; later attempts are adopted when they are about to be made."""
 
-    def order(batch: _Batch) -> tuple[int, float]:
+    def order(batch: _Batch) -> tuple[int, tuple[float, str]]:
         assert batch.label is not None
-        return batch.label.attempt, batch.snapshot.created_at or 0
+        return batch.label.attempt, seniority(batch.snapshot)
 
     first = min(candidates, key=order)
     if first.label and first.label.attempt != 1:

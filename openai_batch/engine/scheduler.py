@@ -1,6 +1,6 @@
 """What to do next. Pure: from what is known to a list of calls, with no call made here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -48,13 +48,20 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelDuplicate:
+    """Ask the provider to end a batch that executes what another one does."""
+
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Harvest:
     """Download and reconcile the results of an ended attempt."""
 
     shard: int
 
 
-Call = Upload | Create | Find | Look | Cancel | Harvest
+Call = Upload | Create | Find | Look | Cancel | CancelDuplicate | Harvest
 
 
 @dataclass
@@ -94,6 +101,8 @@ class View:
     not_before: Mapping[Call, float] = field(default_factory=dict)
     set_aside: Mapping[int, str] = field(default_factory=dict)
     """Shards of which nothing more can be known for now."""
+    duplicates: Collection[str] = ()
+    """Batches to be cancelled because others do their work."""
 
     def in_phase(self, *phases: Phase) -> list[Shard]:
         """The shards that are worked on and whose current attempt is in one of `phases`."""
@@ -110,7 +119,8 @@ class View:
 
 def next_calls(view: View) -> list[Call]:
     """The calls to start now, the most useful first."""
-    calls: list[Call] = _harvests(view)
+    calls: list[Call] = [CancelDuplicate(batch_id) for batch_id in view.duplicates]
+    calls += _harvests(view)
     if view.in_phase(Phase.CREATING) and not _creating(view):
         calls.append(Find())
     if view.in_phase(Phase.RUNNING) and view.now >= view.look_at:

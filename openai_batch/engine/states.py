@@ -16,6 +16,7 @@ from .entries import (
     CreateRejected,
     CreateStarted,
     Delivered,
+    DuplicateFound,
     Entry,
     Harvested,
     Publishing,
@@ -66,6 +67,10 @@ class Attempt:
     batch_id: str | None = None
     refused_batch_ids: tuple[str, ...] = ()
     """Batches of this attempt that were refused or given up; never to be adopted."""
+    duplicate_batch_ids: tuple[str, ...] = ()
+    """Batches that execute the same, and do not count."""
+    doubted: bool = False
+    """A `create` without a reply was taken for lost: its batch may turn up yet."""
     resubmitted: bool = False
     """The user has it sent again, whatever became of it: nobody looks for an earlier batch."""
     seen: BatchSeen | None = None
@@ -185,6 +190,8 @@ def advance(state: RunState, entry: Entry) -> RunState:
             shard = state.shards[index]
             attempts = (*shard.attempts, Attempt(number, rows, size_bytes))
             return _with(state, dataclasses.replace(shard, attempts=attempts))
+        case DuplicateFound():
+            return _with(state, _without_duplicate(state, entry))
         case _:
             shard = _expect(state, entry, _LEGAL_FROM[type(entry)])
             moved = _move(shard.current, entry)
@@ -200,8 +207,13 @@ def _move(attempt: Attempt, entry: Entry) -> Attempt:
             return change(attempt, phase=Phase.UPLOADED, file_id=file_id)
         case CreateStarted(at=at):
             return change(attempt, phase=Phase.CREATING, create_started_at=at)
-        case CreateRejected():
-            return change(attempt, phase=Phase.UPLOADED, create_started_at=None)
+        case CreateRejected(doubtful=doubtful):
+            return change(
+                attempt,
+                phase=Phase.UPLOADED,
+                create_started_at=None,
+                doubted=attempt.doubted or doubtful,
+            )
         case BatchCreated(batch_id=batch_id):
             return change(attempt, phase=Phase.RUNNING, batch_id=batch_id)
         case BatchSeen(final=final):
@@ -228,6 +240,7 @@ def _move(attempt: Attempt, entry: Entry) -> Attempt:
                 file_id=None,
                 create_started_at=None,
                 refused_batch_ids=attempt.refused_batch_ids + given_up,
+                doubted=attempt.doubted or attempt.phase is Phase.CREATING,
                 resubmitted=attempt.resubmitted or attempt.phase is not Phase.REFUSED,
                 reason=None,
                 code=None,
@@ -235,6 +248,26 @@ def _move(attempt: Attempt, entry: Entry) -> Attempt:
         case Harvested():
             return change(attempt, phase=Phase.HARVESTED, harvested=entry)
     raise IllegalMove(f"unknown entry {entry.kind}")
+
+
+def _without_duplicate(state: RunState, entry: DuplicateFound) -> Shard:
+    """The shard with one batch for the attempt. Another may take its place while it runs."""
+    shard = state.shards.get(entry.shard)
+    if shard is None or not 0 < entry.attempt <= len(shard.attempts):
+        raise IllegalMove(f"{entry.kind}: shard {entry.shard} has no attempt {entry.attempt}")
+    attempts = list(shard.attempts)
+    attempt = attempts[entry.attempt - 1]
+    change = dataclasses.replace
+    if entry.kept_id != attempt.batch_id:
+        if attempt is not shard.current or attempt.phase is not Phase.RUNNING:
+            raise IllegalMove(
+                f"{entry.kind}: attempt {entry.attempt} of shard {entry.shard} is "
+                f"{attempt.phase.value}, and {attempt.batch_id} counts"
+            )
+        attempt = change(attempt, batch_id=entry.kept_id, seen=None)
+    duplicates = (*attempt.duplicate_batch_ids, entry.batch_id)
+    attempts[entry.attempt - 1] = change(attempt, duplicate_batch_ids=duplicates)
+    return change(shard, attempts=tuple(attempts))
 
 
 _CAN_SPLIT = {Phase.PLANNED, Phase.UPLOADING, Phase.UPLOADED}

@@ -1,5 +1,6 @@
 """Handing a shard to the provider, and finding out what became of a `create` without a reply."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,8 @@ from .label import METADATA_KEY, Label
 from .states import Attempt, Shard
 
 
-def label_of(info: RunInfo, shard: Shard) -> Label:
-    """What the batch of a shard's current attempt carries."""
+def label_of(info: RunInfo, shard: Shard, attempt: Attempt | None = None) -> Label:
+    """What the batch of an attempt carries; of the shard's current one where none is named."""
     plan = shard.plan
     last_row = plan.first_row + plan.rows - 1
     return Label(
@@ -19,7 +20,7 @@ def label_of(info: RunInfo, shard: Shard) -> Label:
         plan.first_row,
         last_row,
         info.requests,
-        shard.current.number,
+        (attempt or shard.current).number,
         info.input_sha256,
     )
 
@@ -61,11 +62,11 @@ def _made_already(client: BatchClient, info: RunInfo, shard: Shard) -> BatchSnap
     """
     found: BatchSnapshot | None = None
     try:
-        for snapshot in _listed(client, info):
+        for snapshot in listed(client, info):
             if was_refused(snapshot):
                 continue
             if _is_of(snapshot, info, shard):
-                found = snapshot
+                found = min(found or snapshot, snapshot, key=seniority)
             elif _overlaps(snapshot, info, shard):
                 raise RunDamaged(
                     f"{snapshot.id} executes requests of {info.run_id} that are cut otherwise "
@@ -99,6 +100,11 @@ def was_refused(snapshot: BatchSnapshot) -> bool:
     return snapshot.status is BatchStatus.FAILED and not files
 
 
+def seniority(snapshot: BatchSnapshot) -> tuple[float, str]:
+    """By which of two batches is the older one, for whoever asks."""
+    return snapshot.created_at or 0, snapshot.id
+
+
 class CannotList(ProviderRefused):
     """The provider has no listing, so a lost reply cannot be cleared up."""
 
@@ -119,21 +125,27 @@ def find(client: BatchClient, info: RunInfo, shards: Sequence[Shard], *, can_lis
     if not can_list:
         raise CannotList("this provider cannot list batches")
     found: dict[int, BatchSnapshot] = {}
-    for snapshot in _listed(client, info):
+
+    def precedence(snapshot: BatchSnapshot) -> tuple[bool, tuple[float, str]]:
+        return was_refused(snapshot), seniority(snapshot)
+
+    for snapshot in listed(client, info):
         for shard in shards:
-            # Where there are two, the older one counts, unless it was refused; listings are newest
-            # first.
-            if _is_of(snapshot, info, shard) and (
-                shard.plan.index not in found or not was_refused(snapshot)
-            ):
-                found[shard.plan.index] = snapshot
+            if _is_of(snapshot, info, shard):
+                other = found.get(shard.plan.index, snapshot)
+                found[shard.plan.index] = min(other, snapshot, key=precedence)
     return Found(found)
 
 
-def _listed(client: BatchClient, info: RunInfo) -> Iterator[BatchSnapshot]:
-    """Every batch that may be the run's, page by page. Raises CannotList, or what a page raises."""
+def listed(
+    client: BatchClient, info: RunInfo, *, pages: int | None = None
+) -> Iterator[BatchSnapshot]:
+    """Every batch that may be the run's, page by page, from the newest; `pages` bounds that.
+
+    Raises CannotList, or what a page raises.
+    """
     after = None
-    while True:
+    for _ in range(pages) if pages else itertools.count():
         try:
             page = client.list_batches(after)
         except ProviderRefused as error:

@@ -27,6 +27,7 @@ from engine_processes import until
 
 from openai_batch.engine.events import (
     Finished,
+    Looking,
     RetryScheduled,
     ShardHarvested,
     Trouble,
@@ -379,6 +380,7 @@ def test_a_step_waits_for_no_batch(bench: Bench) -> None:
 
 def test_at_most_so_many_batches_at_a_time(bench: Bench) -> None:
     """--max-in-flight is never exceeded, and the run ends all the same."""
+    bench.server.behaviours = [stays_for(3)] * 6
     run_id = bench.plan(6, shard_requests=1, max_in_flight=2)
     running: list[int] = []
     create = bench.server.create_batch
@@ -443,7 +445,7 @@ def test_what_a_refused_key_leaves_is_no_doubt(bench: Bench) -> None:
     run_id = bench.plan(1)
     bench.server.will("create", unreachable, unreachable)
     bench.settle(run_id)
-    assert bench.server.calls["list"] == 0
+    assert not bench.seen(Looking)
     assert len(bench.server.batches) == 1
 
 

@@ -15,6 +15,7 @@ from openai_batch.engine.entries import (
     CreateRejected,
     CreateStarted,
     Delivered,
+    DuplicateFound,
     Harvested,
     Publishing,
     QuotaRefused,
@@ -194,6 +195,7 @@ EVERY_KIND = [
     Delivered("o", None),
     SpoolRemoved(),
     SendingAllowed(),
+    DuplicateFound(1, 1, "batch_1", "batch_2"),
     BatchSeen(1, 1, "completed", True, 3, 2, 1, "o", "e", 7.5, {"input_tokens": 5}),
 ]
 

@@ -1,0 +1,211 @@
+"""Two batches for one shard: one of them counts, the other is cancelled, and the user is told."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from engine_fakes import (
+    Bench,
+    FakeBatch,
+    FakeProvider,
+    end,
+    ends_without_files,
+    outcome,
+    raising,
+    reply_is_lost,
+    unexecuted,
+)
+
+from openai_batch.engine.entries import DuplicateFound
+from openai_batch.engine.events import Looking, Warned
+from openai_batch.engine.runs import open_journal
+from openai_batch.errors import NotFound, OutcomeUnknown, ProviderUnavailable
+from openai_batch.providers.interface import BatchStatus
+
+
+def runs_for(looks: int) -> Any:
+    """A batch that is executed after so many looks, and can be cancelled before."""
+
+    def behave(provider: FakeProvider, batch: FakeBatch) -> None:
+        if batch.status is BatchStatus.CANCELLING:
+            rest = [unexecuted(name, "batch_cancelled") for name in batch.ids]
+            end(provider, batch, [], rest, BatchStatus.CANCELLED)
+        elif batch.looks >= looks and not batch.status.final:
+            end(provider, batch, provider.execute(batch.ids))
+        elif not batch.status.final:
+            batch.status = BatchStatus.IN_PROGRESS
+
+    return behave
+
+
+def made_twice(proceed: Any) -> Any:
+    """A gateway repeats the call, and its client hears of the second batch only."""
+    proceed()
+    return proceed()
+
+
+def told(bench: Bench) -> list[str]:
+    return [event.message for event in bench.seen(Warned)]
+
+
+def test_a_batch_that_turns_up_after_the_grace_takes_its_place(bench: Bench) -> None:
+    """The listing lags longer than believed: the first batch counts, the second is cancelled."""
+    bench.server.behaviours = [runs_for(9), runs_for(9)]
+    run_id = bench.plan(3)
+
+    def lost_and_hidden(proceed: Any) -> Any:
+        proceed()
+        bench.server.batch(1).hidden = True
+        shown_at = bench.clock.monotonic() + 60
+
+        def list_late(proceed: Any) -> Any:
+            bench.server.batch(1).hidden = bench.clock.monotonic() < shown_at
+            return proceed()
+
+        bench.server.will("list", *[list_late] * 500)
+        return reply_is_lost(lambda: None)
+
+    bench.server.will("create", lost_and_hidden)
+    bench.settle(run_id, interval_s=20.0)
+    assert bench.seen(Looking)
+    assert bench.server.batch(2).status is BatchStatus.CANCELLED
+    assert bench.server.executed == {"r1": 1, "r2": 1, "r3": 1}
+    assert told(bench) == [
+        "batch_1 and batch_2 execute the same requests: batch_1 counts, batch_2 is cancelled"
+    ]
+    record = bench.record(run_id)
+    assert (record["batch_ids"], record["duplicate_batch_ids"]) == (["batch_1"], ["batch_2"])
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200"), ("r3", "200")]
+
+
+def test_a_gateway_that_repeats_a_create_is_found_out(bench: Bench) -> None:
+    """Nobody lost a reply: one look at the listing shows that there are two batches."""
+    bench.server.behaviours = [runs_for(5), runs_for(5)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_twice)
+    bench.settle(run_id)
+    assert bench.server.batch(2).status is BatchStatus.CANCELLED
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert bench.server.calls["list"] < 5
+
+
+def test_the_younger_of_two_batches_is_cancelled_whosever_it_is(bench: Bench) -> None:
+    """Another machine makes a batch for the same shard after ours: ours counts, there too."""
+    bench.server.behaviours = [runs_for(6), runs_for(6)]
+    run_id = bench.plan(2)
+    with bench.open(run_id) as run:
+        run.submit()
+        ours = bench.server.batch(1)
+        bench.clock.advance(5)
+        bench.server.create_batch(
+            input_file_id=bench.server.keep("elsewhere.jsonl", bench.server.files["file-1"][1]),
+            endpoint=ours.endpoint,
+            completion_window="24h",
+            metadata=ours.metadata,
+            idempotency_key="",
+        )
+        run.settle()
+    assert ours.status is BatchStatus.COMPLETED
+    assert bench.server.batch(2).status is BatchStatus.CANCELLED
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert bench.record(run_id)["batch_ids"] == ["batch_1"]
+
+
+def test_a_duplicate_that_has_ended_is_told_of(bench: Bench) -> None:
+    """What both have executed is paid for twice: it is said, and one result delivered."""
+    bench.server.behaviours = [runs_for(9), runs_for(1)]
+    run_id = bench.plan(2)
+
+    def made_once_more(proceed: Any) -> Any:
+        first = proceed()
+        proceed()
+        return first
+
+    bench.server.will("create", made_once_more)
+    bench.settle(run_id)
+    assert bench.server.calls["cancel"] == 0
+    assert told(bench) == [
+        "batch_1 and batch_2 execute the same requests: batch_1 counts, batch_2 is completed, "
+        "and what both have done is paid for twice"
+    ]
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_a_listing_that_never_answers_is_no_trouble(bench: Bench) -> None:
+    """A single batch is followed by its own id, whatever becomes of the listing."""
+    bench.server.will("list", *[raising(ProviderUnavailable("500", status_code=500))] * 500)
+    bench.server.behaviours = [runs_for(9)]
+    run_id = bench.plan(2)
+    bench.settle(run_id)
+    assert bench.server.calls["list"] == 3
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        pytest.param(ProviderUnavailable("503", status_code=503), 3, id="503"),
+        pytest.param(NotFound("404", status_code=404), 1, id="404"),
+    ],
+)
+def test_a_duplicate_that_cannot_be_cancelled_is_left_to_the_user(
+    bench: Bench, error: Any, tries: int
+) -> None:
+    """After three tries, or one refusal, it is named; the run comes to its end."""
+    bench.server.behaviours = [runs_for(30), runs_for(30)]
+    bench.server.will("cancel", *[raising(error)] * 50)
+    run_id = bench.plan(2)
+    bench.server.will("create", made_twice)
+    bench.settle(run_id)
+    assert bench.server.calls["cancel"] == tries
+    assert told(bench)[-1] == (f"batch_2, which repeats batch_1, could not be cancelled: {error}")
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_a_death_before_the_cancelling_is_made_good(bench: Bench) -> None:
+    """What was recorded as a duplicate is cancelled by the next process."""
+    bench.server.behaviours = [runs_for(30), runs_for(30)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_twice)
+    with bench.open(run_id) as run:
+        run.submit()
+    with contextlib.closing(open_journal(bench.place, run_id)) as journal:
+        found = DuplicateFound(1, 1, kept_id="batch_1", batch_id="batch_2")
+        journal.append(found, at=bench.clock.now())
+    bench.settle(run_id)
+    assert bench.server.batch(2).status is BatchStatus.CANCELLED
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert told(bench) == []
+
+
+def test_what_the_user_gave_up_is_cancelled_when_it_turns_up(bench: Bench) -> None:
+    """After --resubmit the lost batch does not count any more, and does not go on."""
+    bench.server.behaviours = [runs_for(99), runs_for(9)]
+    run_id = bench.plan(2)
+
+    def is_lost(proceed: Any) -> Any:
+        raise NotFound("no batch", status_code=404)
+
+    bench.server.will("retrieve", *[is_lost] * 500)
+    with pytest.raises(OutcomeUnknown):
+        bench.settle(run_id)
+    with bench.open(run_id) as run:
+        assert run.resubmit_lost() == 1
+        bench.server.faults.clear()
+        run.settle()
+    assert bench.server.batch(1).status is BatchStatus.CANCELLED
+    assert bench.record(run_id)["batch_ids"] == ["batch_2"]
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+
+
+def test_a_batch_that_was_given_up_and_has_ended_is_told_of(bench: Bench) -> None:
+    """It was completed without files, and it is still said that it may be paid."""
+    bench.server.behaviours = [ends_without_files, runs_for(5)]
+    run_id = bench.plan(1)
+    with pytest.raises(OutcomeUnknown):
+        bench.settle(run_id)
+    with bench.open(run_id) as run:
+        run.resubmit_lost()
+        run.settle()
+    assert "batch_2 counts, batch_1 is completed" in told(bench)[-1]
+    assert bench.record(run_id)["batch_ids"] == ["batch_2"]
