@@ -15,12 +15,20 @@ def make_private_dir(path: Path) -> Path:
     """Create `path` and its parents, mode 0700 where the system has modes. May be repeated."""
     try:
         for folder in (*reversed(path.parents), path):
-            if not folder.exists():  # `parents=True` would give those the usual, open mode
-                folder.mkdir(mode=0o700, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
+            if not folder.is_dir():  # `parents=True` would give those the usual, open mode
+                _make_dir(folder)
     except OSError as error:
         raise StorageError(f"cannot create the folder {path}: {error.strerror}") from error
     return path
+
+
+def _make_dir(path: Path) -> None:
+    # `exist_ok` fails where another process makes the folder and removes it in the same moment.
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if path.is_file():
+            raise
 
 
 def fsync_dir(path: Path) -> None:

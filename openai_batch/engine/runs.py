@@ -177,8 +177,9 @@ def _locked(folder: Path, wait_s: float) -> Iterator[Path]:
     try:
         while True:
             make_private_dir(folder)
-            # A sweep may take the new folder away before there is a lock in it.
-            with contextlib.suppress(FileNotFoundError):
+            # A sweep may take the new folder away before there is a lock in it, or while the lock
+            # makes it once more.
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
                 lock.acquire()
                 break
     except Timeout:
