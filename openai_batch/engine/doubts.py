@@ -1,7 +1,9 @@
 """What cannot be known of a shard, and how long that is borne with before the user is asked."""
 
+import re
+
 from ..clock import Clock
-from ..providers.interface import BatchSnapshot
+from ..providers.interface import BatchSnapshot, RequestCounts
 from .journal import Journal
 from .patience import Grace
 from .states import Phase, Shard
@@ -19,8 +21,11 @@ RESULTS_GRACE_S = 600
 """How long results may be refused, or come cut off: they are paid, and worth some patience."""
 
 WINDOW_GRACE_S = 86_400
-"""How long a batch may go on after its window. Azure's do (its guide), and after a crash of the
-server some stay `in_progress` for ever (seen at OGX 1.5)."""
+"""How long a batch may go on after its window, whether it gets on or not. Azure's do (its guide),
+and after a crash of the server some stay `in_progress` for ever (seen at OGX 1.5)."""
+
+STILL_GRACE_S = 600
+"""How long a batch that goes on for even longer may show no progress."""
 
 
 class Doubts:
@@ -37,6 +42,8 @@ class Doubts:
         self._files = Grace(clock, FILES_GRACE_S)
         self._lost = Grace(clock, LOST_GRACE_S)
         self._results = Grace(clock, RESULTS_GRACE_S)
+        self._still = Grace(clock, STILL_GRACE_S)
+        self._standing: dict[str, tuple[str, RequestCounts | None]] = {}
         self.set_aside: dict[int, str] = {}
 
     def pending(self) -> bool:
@@ -45,7 +52,7 @@ class Doubts:
             shard.current.phase is Phase.CREATING
             or any(
                 grace.counts(shard.current.batch_id)
-                for grace in (self._lost, self._files, self._results)
+                for grace in (self._lost, self._files, self._results, self._still)
             )
             for shard in self._journal.state.shards.values()
             if shard.plan.index not in self.set_aside
@@ -73,6 +80,14 @@ class Doubts:
     def create_settled(self, index: int) -> None:
         """It is known what became of the shard's `create`."""
         self._created_at.pop(index, None)
+
+    def shows_nothing(self, shard: Shard) -> None:
+        """Neither a batch nor the input file is to be seen, which was there before `create`."""
+        self._put_aside(
+            shard,
+            "The reply to `create` was lost, and the provider shows neither a batch nor the input "
+            "file: the key may be that of another organisation or project.",
+        )
 
     def cannot_list(self, why: str) -> None:
         """No `create` that is in doubt can be cleared up."""
@@ -116,12 +131,23 @@ class Doubts:
         return False
 
     def goes_on(self, shard: Shard, snapshot: BatchSnapshot) -> None:
-        """The batch is not over: that may be said for too long, too."""
-        overdue = snapshot.expires_at and snapshot.expires_at + WINDOW_GRACE_S < self._clock.now()
-        if overdue and not snapshot.status.final:
+        """The batch is not over: that may be said for too long, too, where it does not get on."""
+        info, now = self._journal.info, self._clock.now()
+        began = shard.current.create_started_at or info.created_at
+        end = snapshot.expires_at or began + window_s(info.completion_window)
+        if snapshot.status.final or now <= end + WINDOW_GRACE_S:
+            return
+        standing = snapshot.raw_status, snapshot.counts
+        before = self._standing.setdefault(snapshot.id, standing)
+        if before != standing:
+            self._standing[snapshot.id] = standing
+            self._still.clear(snapshot.id)
+        elif self._still.over(snapshot.id):
             word = snapshot.status.value
             self._put_aside(
-                shard, f"{snapshot.id} is {word} more than a day after its window ended."
+                shard,
+                f"{snapshot.id} is {word} more than a day after its window ended, and has not "
+                f"got on for {STILL_GRACE_S // 60} minutes.",
             )
 
     def results_are_lost(self, shard: Shard, why: str) -> bool:
@@ -144,3 +170,15 @@ class Doubts:
             f"{what} Whether its {shard.current.rows} requests were executed cannot be known: "
             f"{resume} looks again{resubmit if may_send else ''}"
         )
+
+
+_WINDOW = re.compile(r"(\d+)\s*([hd])")
+_HOURS = {"h": 1, "d": 24}
+LONGEST_WINDOW_S = 14 * 86_400
+"""What is assumed of a window that cannot be read; the longest that any provider offers."""
+
+
+def window_s(text: str) -> float:
+    """The seconds of a completion window such as `24h`, `7d` or `Standard (24h)`."""
+    match = _WINDOW.search(text)
+    return int(match[1]) * _HOURS[match[2]] * 3600 if match else LONGEST_WINDOW_S

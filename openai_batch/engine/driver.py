@@ -137,9 +137,11 @@ class Driver:
         if refused := in_phase(view.state, Phase.REFUSED):
             raise refusal(refused[0].current)
         run_id = self._journal.info.run_id
+        placed = [shard for shard in view.state.shards.values() if shard.current.batch_id]
+        rows = sum(shard.plan.rows for shard in placed)
         raise GaveUp(
-            f"nothing more can be done for now: {len(scheduler.in_flight(view))} of "
-            f"{len(view.state.shards)} batches are with the provider; "
+            f"nothing more can be done for now: {len(placed)} of {len(view.state.shards)} batches "
+            f"({rows} of {self._journal.info.requests} requests) were placed with the provider; "
             f"`openai-batch resume {run_id}` goes on"
         )
 

@@ -145,6 +145,8 @@ class Receipts:
                 self._created(shard, found.batches[index], adopted=True)
             elif left > 0:
                 waits.append(left)
+            elif index in found.hidden:
+                self.doubts.shows_nothing(shard)
             else:
                 reason = "the provider's listing has no such batch"
                 self.doubts.create_settled(index)

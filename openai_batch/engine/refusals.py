@@ -1,5 +1,6 @@
 """What a refusal means: that the queue is full, that a bill is open, or that the input is bad."""
 
+import re
 from collections.abc import Collection
 
 from ..clock import Clock
@@ -17,6 +18,13 @@ from .watching import Progress
 
 RATE_TRIES = 3
 """Plain 429s with none of our batches queued before the shard is taken for too large."""
+
+FITTING_TRIES = 10
+"""Refusals of a shard alone that is smaller than the limit that they name: others fill the queue,
+and a smaller shard would wait as well. They take about ten minutes."""
+
+BYTES_PER_TOKEN = 3
+"""Text has at least so many bytes a token, so that this counts too many tokens rather than few."""
 
 BILLING_CODES = {"billing_hard_limit_reached", "insufficient_quota"}
 """Refusals that look like quota and do not clear by waiting."""
@@ -99,8 +107,11 @@ class Refusals:
             self._quota.refused(sum(queued))
         else:
             wait_s = self._patience.failed(call, message, retry_after_s)
-            too_large = code == TOKEN_LIMIT_CODE or self._patience.failures(call) >= RATE_TRIES
-            divisible = shard.current.number == 1 and shard.plan.rows > 1
+            tries = self._patience.failures(call)
+            too_large = tries >= _tries_before_halving(shard.current, code, message)
+            # A batch that may turn up yet would execute what the halves do.
+            attempt = shard.current
+            divisible = attempt.number == 1 and attempt.rows > 1 and not attempt.doubted
             if too_large and divisible and not queued:
                 self._record(halve(shard, self._journal.state, self._spool))
                 wait_s = None
@@ -108,3 +119,15 @@ class Refusals:
 
     def _record(self, *facts: entries.Entry) -> None:
         self._journal.append(*facts, at=self._clock.now())
+
+
+_LIMIT = re.compile(r"limit\W{1,3}([\d,_]+)\s+(?:enqueued\s+)?tokens", re.IGNORECASE)
+
+
+def _tries_before_halving(attempt: Attempt, code: str | None, message: str) -> int:
+    """How often a shard is refused alone before it is cut in two."""
+    if code != TOKEN_LIMIT_CODE:
+        return RATE_TRIES
+    limit = _LIMIT.search(message)
+    fits = limit and attempt.size_bytes / BYTES_PER_TOKEN <= int(re.sub(r"\D", "", limit[1]) or 0)
+    return FITTING_TRIES if fits else 1

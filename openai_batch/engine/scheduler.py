@@ -176,10 +176,13 @@ def _submissions(view: View) -> list[Call]:
     # One `create` at a time, and none while an earlier one is in doubt: a refusal for quota then
     # says exactly how much was accepted before it.
     if uploaded and room and not _creating(view) and not view.in_phase(Phase.CREATING):
-        shard = uploaded[0]
         size = sum(attempt.size_bytes for attempt in queued)
-        if not queued or view.quota.allows(size, shard.current.size_bytes):
-            calls.append(Create(shard.plan.index))
+        fitting = (
+            Create(shard.plan.index)
+            for shard in uploaded
+            if not queued or view.quota.allows(size, shard.current.size_bytes)
+        )
+        calls += [call for call in fitting if view.startable(call)][:1]
     uploads = sum(isinstance(call, Upload) for call in view.busy)
     ahead = len(uploaded) + uploads
     for shard in view.in_phase(Phase.PLANNED, Phase.UPLOADING):

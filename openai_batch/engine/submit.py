@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..errors import ProviderRefused, ProviderUnavailable, QuotaRefused, RunDamaged
+from ..errors import NotFound, ProviderRefused, ProviderUnavailable, QuotaRefused, RunDamaged
 from ..providers.interface import BatchClient, BatchPage, BatchSnapshot, BatchStatus
 from .journal import RunInfo
 from .label import METADATA_KEY, Label
@@ -111,9 +111,14 @@ class CannotList(ProviderRefused):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The batches found for shards whose `create` got no reply, by shard."""
+    """The batches found for shards whose `create` got no reply, by shard.
+
+    `hidden` are shards without one whose input file is not shown either: that a batch is not in
+    the listing says nothing then, because this key may belong to somebody else.
+    """
 
     batches: dict[int, BatchSnapshot]
+    hidden: frozenset[int] = frozenset()
 
 
 def find(client: BatchClient, info: RunInfo, shards: Sequence[Shard], *, can_list: bool) -> Found:
@@ -134,7 +139,20 @@ def find(client: BatchClient, info: RunInfo, shards: Sequence[Shard], *, can_lis
             if _is_of(snapshot, info, shard):
                 other = found.get(shard.plan.index, snapshot)
                 found[shard.plan.index] = min(other, snapshot, key=precedence)
-    return Found(found)
+    lacking = [shard for shard in shards if shard.plan.index not in found]
+    hidden = (shard.plan.index for shard in lacking if not _shows_input(client, shard))
+    return Found(found, frozenset(hidden))
+
+
+def _shows_input(client: BatchClient, shard: Shard) -> bool:
+    """Whether the provider shows the shard's input file, as far as it has a call for that."""
+    try:
+        client.retrieve_file(shard.current.file_id or "")
+    except NotFound:
+        return False
+    except ProviderRefused:
+        return True
+    return True
 
 
 def listed(

@@ -21,6 +21,7 @@ from engine_fakes import (
     success,
 )
 
+from openai_batch.engine.doubts import window_s
 from openai_batch.engine.events import BatchStarted, Looking
 from openai_batch.errors import (
     GaveUp,
@@ -29,7 +30,7 @@ from openai_batch.errors import (
     ProviderError,
     ProviderRefused,
 )
-from openai_batch.providers.interface import BatchStatus
+from openai_batch.providers.interface import BatchStatus, RequestCounts
 
 
 def test_a_batch_whose_id_got_lost_is_adopted(bench: Bench) -> None:
@@ -336,6 +337,74 @@ def test_a_batch_that_outlives_its_window_is_no_hang(bench: Bench) -> None:
         assert run.resubmit_lost() == 1
         run.settle()
     assert outcome(bench.deliver(run_id)) == [("r1", "200")]
+
+
+def test_a_batch_without_an_end_of_its_window_is_no_hang(bench: Bench) -> None:
+    """Where the provider does not say when it expires, the window that was asked for counts."""
+    bench.server.behaviours = [stays]
+    run_id = bench.plan(1, completion_window="2d")
+    started = bench.clock.monotonic()
+    with pytest.raises(OutcomeUnknown, match="has not got on for 10 minutes"):
+        bench.settle(run_id)
+    assert 3 * 86_400 < bench.clock.monotonic() - started < 3.1 * 86_400
+
+
+def test_a_late_batch_that_gets_on_is_waited_for(bench: Bench) -> None:
+    """Long after its window its counts still rise: it is no stall, however slow."""
+
+    def gets_on(provider: FakeProvider, batch: FakeBatch) -> None:
+        batch.expires_at = batch.created_at
+        done = int((provider.clock.now() - batch.created_at) / 300)
+        if done > 1000:
+            end(provider, batch, provider.execute(batch.ids))
+        elif not batch.status.final:
+            batch.status = BatchStatus.IN_PROGRESS
+            batch.counts = RequestCounts(1000, done, 0)
+
+    bench.server.behaviours = [gets_on]
+    run_id = bench.plan(1)
+    bench.settle(run_id)
+    assert bench.server.executed == {"r1": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("24h", 86_400),
+        ("1d", 86_400),
+        ("7d", 604_800),
+        ("Standard (24h)", 86_400),
+        ("High (1h)", 3_600),
+        ("soon", 1_209_600),
+    ],
+)
+def test_windows_as_providers_write_them(text: str, seconds: float) -> None:
+    """Windows come back in other words than they were asked for; none is taken for short."""
+    assert window_s(text) == seconds
+
+
+def test_another_organisations_key_proves_nothing(bench: Bench) -> None:
+    """A key that sees neither batch nor input file cannot say that there is no batch."""
+    run_id = bench.plan(1)
+
+    def shows_nothing(proceed: Any) -> Any:
+        raise NotFound("no such thing", status_code=404)
+
+    def lost(proceed: Any) -> Any:
+        proceed()
+        bench.server.batch(1).hidden = True
+        bench.server.will("retrieve_file", *[shows_nothing] * 50)
+        return reply_is_lost(lambda: None)
+
+    bench.server.will("create", lost)
+    with pytest.raises(OutcomeUnknown, match="may be that of another organisation or project"):
+        bench.settle(run_id)
+    assert len(bench.server.batches) == 1
+    bench.server.faults.clear()
+    bench.server.batch(1).hidden = False  # the right key is back
+    bench.settle(run_id)
+    assert len(bench.server.batches) == 1
+    assert bench.server.executed == {"r1": 1}
 
 
 def test_a_run_without_losses_has_nothing_to_resubmit(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from engine_fakes import (
     failure,
     no_room,
     outcome,
+    reply_is_lost,
     stays,
 )
 
@@ -78,6 +79,55 @@ def test_a_shard_that_is_too_large_alone_is_halved(bench: Bench) -> None:
     assert set(bench.server.executed.values()) == {1}
 
 
+LIMIT = "Enqueued token limit reached for m in organization o. Limit: 2,000,000 enqueued tokens."
+
+
+def test_a_shard_below_the_limit_waits_for_others(bench: Bench) -> None:
+    """Refused alone although it fits: others fill the queue, and smaller shards would not help."""
+    bench.server.behaviours = [fails("token_limit_exceeded", LIMIT)] * 6
+    run_id = bench.plan(4)
+    bench.settle(run_id)
+    assert [len(batch.ids) for batch in bench.server.batches.values()] == [4] * 7
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+def test_a_shard_that_only_seems_to_fit_is_halved_in_the_end(bench: Bench) -> None:
+    """Pictures behind addresses are tokens that nobody can count here."""
+
+    def behave(provider: FakeProvider, batch: FakeBatch) -> None:
+        many = len(batch.ids) > 1
+        (fails("token_limit_exceeded", LIMIT) if many else completes)(provider, batch)
+
+    bench.server.behaviours = [behave] * 100
+    run_id = bench.plan(2)
+    started = bench.clock.monotonic()
+    bench.settle(run_id)
+    assert [len(batch.ids) for batch in bench.server.batches.values()] == [2] * 10 + [1, 1]
+    assert 400 < bench.clock.monotonic() - started < 1200
+
+
+def test_what_may_turn_up_yet_is_not_halved(bench: Bench) -> None:
+    """A lost batch that fills the queue unseen is adopted, not sent again in halves."""
+    run_id = bench.plan(4)
+
+    def lost_and_hidden(proceed: Any) -> Any:
+        proceed()
+        bench.server.batch(1).hidden = True
+        shown_at = bench.clock.monotonic() + 60
+
+        def list_late(proceed: Any) -> Any:
+            bench.server.batch(1).hidden = bench.clock.monotonic() < shown_at
+            return proceed()
+
+        bench.server.will("list", *[list_late] * 500)
+        return reply_is_lost(lambda: None)
+
+    bench.server.will("create", lost_and_hidden, *[no_room(code="token_limit_exceeded")] * 50)
+    bench.settle(run_id)
+    assert len(bench.server.batches) == 1
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
 def test_plain_429s_halve_only_after_some(bench: Bench) -> None:
     """Two 429s without a code are waited out; a third takes the shard for too large."""
     run_id = bench.plan(4)
@@ -117,7 +167,10 @@ def test_submitting_into_a_full_queue_gives_up(bench: Bench) -> None:
     bench.server.behaviours = [stays]
     run_id = bench.plan(2, shard_requests=1)
     bench.server.will("create", lambda proceed: proceed(), no_room())
-    with bench.open(run_id) as run, pytest.raises(GaveUp, match="1 of 2 batches are with the prov"):
+    with (
+        bench.open(run_id) as run,
+        pytest.raises(GaveUp, match=r"1 of 2 batches \(1 of 2 requests\) were p"),
+    ):
         run.submit()
 
 

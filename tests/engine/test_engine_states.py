@@ -374,3 +374,15 @@ def test_a_label_survives_both_ways(label: Label) -> None:
 def test_what_is_no_label_of_ours_is_none(text: str | None) -> None:
     """Others' metadata and file names are not taken for labels."""
     assert Label.parse(text) is None
+
+
+def test_what_fits_is_not_held_up_by_what_does_not() -> None:
+    """The queue is kept as full as it may be: the first uploaded shard that has room goes next."""
+    shards = {
+        1: shard(1, Phase.RUNNING),
+        2: shard(2, Phase.UPLOADED, size_bytes=100),
+        3: shard(3, Phase.UPLOADED, size_bytes=50),
+        4: shard(4, Phase.UPLOADED, size_bytes=40),
+    }
+    crowded = dataclasses.replace(view(), state=RunState(shards), quota=Quota(cap_bytes=150))
+    assert next_calls(crowded) == [Create(3)]

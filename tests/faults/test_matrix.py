@@ -159,7 +159,10 @@ def test_status_spelled_oddly(new_bench: NewBench) -> None:
     """Words for running that nobody knows are told of, and not taken for an end."""
     with new_bench(ROWS) as bench:
         bench.proxy.account.looks_before_end = 1
-        bench.proxy.account.quirks = [says_first(["QUEUED_ON_MARS", "ON_VENUS"]), speaks("novita")]
+        bench.proxy.account.quirks = [
+            says_first(["QUEUED_ON_MARS"] * 2 + ["ON_VENUS"] * 2),
+            speaks("novita"),
+        ]
         ended = bench.go()
         bench.assert_all_came(ended)
         assert "QUEUED_ON_MARS" in ended.stderr
