@@ -29,6 +29,7 @@ def download(
     provider: options.ProviderName = None,
     base_url: options.BaseUrl = None,
     api_key: options.ApiKey = None,
+    delete_remote: options.DeleteRemote = False,
     force: options.Force = False,
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
@@ -74,6 +75,10 @@ def download(
             counts = delivery.deliver_together(
                 [(one.run, one.partial) for one in fetched], together
             )
+        if delete_remote:
+            for one in fetched:
+                if not one.partial:
+                    one.run.delete_remote_files()
         reporter.close()
         if together.chosen:
             console.print_records(one.run.record() for one in fetched)

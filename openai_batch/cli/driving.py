@@ -123,12 +123,16 @@ def continuable(run_id: str) -> Iterator[None]:
         raise
 
 
-def drive(run: "Run", destination: Destination, reporter: Reporter) -> int:
+def drive(
+    run: "Run", destination: Destination, reporter: Reporter, *, delete_remote: bool = False
+) -> int:
     """Take a run to its end, deliver its results, and return the exit code."""
     run.settle()
     if destination.output is None and console.is_terminal(sys.stdout):
         reporter.close()
     counts = delivery.deliver(run, destination)
+    if delete_remote:
+        run.delete_remote_files()
     reporter.close()
     if destination.chosen:
         console.print_record(run.record())

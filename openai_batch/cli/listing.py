@@ -1,12 +1,16 @@
 """`list`: the runs of this machine."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import Error
+from ..errors import Error, UsageError
 from . import console, exits, options, progress
-from .driving import place_for, show_records
+from .driving import info_of, place_for, show_records
+from .options import Access
+
+if TYPE_CHECKING:
+    from ..engine.runs import Place
 
 
 def listing(
@@ -14,28 +18,41 @@ def listing(
         bool, typer.Option("--unfinished", help="Only runs whose results are still to come.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove runs that were delivered from this machine.")
+        bool, typer.Option("--prune", help="Remove runs that are over from this machine.")
     ] = False,
     older_than: Annotated[
         float | None,
         typer.Option("--older-than", metavar="DAYS", min=0.0, help="Only runs older than this."),
     ] = None,
+    delete_remote: Annotated[
+        bool,
+        typer.Option("--delete-remote", help="With --prune: also their files at the provider."),
+    ] = False,
+    provider: options.ProviderName = None,
+    base_url: options.BaseUrl = None,
+    api_key: options.ApiKey = None,
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
 ) -> int:
     """List the runs of this machine, oldest first. Asks no provider: `status` does.
 
-    With --prune, runs whose results were delivered are listed and then removed from this machine;
-    at the provider nothing changes.
+    With --prune, runs that are over are listed and then removed from this machine: those whose
+    results were delivered, and those of which nothing was executed. At the provider nothing
+    changes without --delete-remote.
 
     \b
     openai-batch list --unfinished
     openai-batch list | openai-batch status
     openai-batch list --prune --older-than 30
+    openai-batch list --prune --delete-remote
     """
     from ..engine.inspect import recorded
     from ..engine.runs import list_runs, remove_run
+    from ..engine.states import disposable
 
+    if delete_remote and not prune:
+        raise UsageError("--delete-remote goes with --prune, or with `download RUN`")
+    access = Access(provider, base_url, api_key)
     records = []
     failure: Error | None = None
     with progress.reporter(quiet=quiet) as reporter:
@@ -46,8 +63,10 @@ def listing(
                 record, state = recorded(run_id, place)
                 delivered = state.delivered is not None
                 young = oldest is not None and record["created_at"] > oldest
-                if young or (unfinished and delivered) or (prune and not delivered):
+                if young or (unfinished and delivered) or (prune and not disposable(state)):
                     continue
+                if delete_remote and delivered:
+                    _delete_remote_files(run_id, place, access)
                 if prune:
                     remove_run(place, run_id)
                 records.append(record)
@@ -56,3 +75,11 @@ def listing(
                 failure = error
     show_records(records)
     return exits.exit_code_for(failure) if failure else exits.OK
+
+
+def _delete_remote_files(run_id: str, place: "Place", access: Access) -> None:
+    from ..engine.run import Run
+
+    info = info_of(place, run_id)
+    with Run(run_id, place, access.resolve(recorded=(info.provider, info.base_url))) as run:
+        run.delete_remote_files()

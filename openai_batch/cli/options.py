@@ -73,6 +73,13 @@ ErrorFile = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace output files that exist.")]
+DeleteRemote = Annotated[
+    bool,
+    typer.Option(
+        "--delete-remote",
+        help="Delete the run's files at the provider, once its results are delivered.",
+    ),
+]
 Interval = Annotated[
     float | None,
     typer.Option(

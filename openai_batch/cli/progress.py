@@ -192,6 +192,9 @@ def describe(event: events.Event) -> str | None:
                 f"a reply was lost: looking for {many(event.shards, 'batch', 'batches')} at the "
                 f"provider for {event.wait_s:.0f} s"
             )
+        case events.FilesDeleted():
+            unused = " that no batch used" if event.orphans else ""
+            return f"deleted {many(event.files, 'file')} at the provider{unused}"
         case events.Warned():
             return f"warning: {event.message}"
         case events.Finished():

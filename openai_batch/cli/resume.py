@@ -39,6 +39,7 @@ def resume(
     max_in_flight: options.MaxInFlight = None,
     resubmit: options.Resubmit = False,
     retry: options.Retry = False,
+    delete_remote: options.DeleteRemote = False,
     force: options.Force = False,
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
@@ -77,7 +78,7 @@ def resume(
                 run.allow_sending(foreign=retry)
             if resubmit:
                 run.resubmit_lost()
-            return drive(run, destination, reporter)
+            return drive(run, destination, reporter, delete_remote=delete_remote)
 
 
 def _named(run_id: str, input_file: str | None) -> Reference:

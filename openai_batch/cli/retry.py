@@ -38,6 +38,7 @@ def retry(
     interval: options.Interval = None,
     timeout: options.Timeout = None,
     max_in_flight: options.MaxInFlight = None,
+    delete_remote: options.DeleteRemote = False,
     force: options.Force = False,
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
@@ -80,6 +81,7 @@ def retry(
             interval_s=interval,
             timeout_s=timeout,
             allow_twin=False,
+            delete_remote=delete_remote,
             planning={
                 "completion_window": info.completion_window,
                 "metadata": info.metadata or None,

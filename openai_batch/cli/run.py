@@ -85,6 +85,7 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Go on although an unfinished run has the same input.")
     ] = False,
+    delete_remote: options.DeleteRemote = False,
     force: options.Force = False,
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
@@ -123,6 +124,7 @@ def run(
             interval,
             timeout,
             max_in_flight,
+            delete_remote=delete_remote,
             force=force,
             quiet=quiet,
             state_dir=state_dir,
@@ -136,6 +138,7 @@ def run(
         interval_s=interval,
         timeout_s=timeout,
         allow_twin=new,
+        delete_remote=delete_remote,
         planning={
             "completion_window": completion_window,
             "metadata": options.parse_metadata(metadata) or None,
@@ -172,6 +175,7 @@ class Job:
     timeout_s: float | None
     allow_twin: bool
     planning: dict[str, Any]
+    delete_remote: bool = False
     source: BinaryIO | None = None
 
     def open(self) -> "AbstractContextManager[BinaryIO]":
@@ -231,6 +235,8 @@ def hand_over(
     job: Job, place: "Place", reporter: Reporter, named: NamedByBatch | None = None
 ) -> int:
     """`--create`: submit every shard and print the record, whatever came of it."""
+    if job.delete_remote:
+        raise UsageError("--create delivers nothing yet: say --delete-remote when you `download`")
     job.destination(stem=None)
     with _planned(job, place, lasting=True) as run:
         try:
@@ -258,7 +264,7 @@ def run_to_the_end(
             destination = replace(
                 job.destination(None, named), drop_empty_errors=job.error_file is None
             )
-        return drive(run, destination, reporter)
+        return drive(run, destination, reporter, delete_remote=job.delete_remote)
 
 
 @contextlib.contextmanager

@@ -208,6 +208,11 @@ class SpoolRemoved(Entry):
     """Requests and results are no longer on disk; they can be fetched from the provider again."""
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteFilesDeleted(Entry):
+    """The run's files at the provider were deleted, as the user asked: nothing can be fetched."""
+
+
 def to_fields(entry: Entry) -> dict[str, Any]:
     """The entry as plain values, for storing."""
     return dataclasses.asdict(entry)

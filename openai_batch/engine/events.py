@@ -143,6 +143,14 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FilesDeleted(Event):
+    """So many of the run's files at the provider are gone; `orphans`: no batch used them."""
+
+    files: int
+    orphans: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Delivering(Event):
     """Results are being merged into input order: so many requests of all so far."""
 

@@ -22,6 +22,9 @@ from .states import IllegalMove, RunState, advance, begin
 
 SCHEMA_VERSION = 1
 
+UNKNOWN_SHA256 = "0" * 64
+"""Stands for the input of a batch that was made elsewhere."""
+
 _SCHEMA = """
 CREATE TABLE run (body TEXT NOT NULL);
 CREATE TABLE shard (
@@ -68,6 +71,11 @@ class RunInfo:
     output_file: str | None = None
     error_file: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether it is of a batch that none of our runs has made."""
+        return self.input_sha256 == UNKNOWN_SHA256
 
 
 class Journal:
@@ -165,6 +173,13 @@ class Journal:
                 self.state = advance(self.state, from_fields(kind, _parse(body)))
                 self._last_seq, self.last_at = seq, at
         return self.state
+
+    def history(self) -> Iterator[Entry]:
+        """Every entry there is, from the first on."""
+        with _reading(self._path):
+            rows = self._connection.execute("SELECT kind, body FROM entry ORDER BY seq").fetchall()
+            for kind, body in rows:
+                yield from_fields(kind, _parse(body))
 
     def close(self) -> None:
         """Let the database go. May be repeated."""

@@ -23,7 +23,7 @@ from ..files import make_private_dir
 from ..providers.interface import BatchClient, BatchSnapshot
 from .entries import BatchCreated, CreateStarted, Entry, ShardPlan, Uploaded, UploadStarted
 from .events import Warned
-from .journal import Journal, RunInfo
+from .journal import UNKNOWN_SHA256, Journal, RunInfo
 from .label import METADATA_KEY, Label
 from .restore import fetch_requests
 from .runs import Place, driving, new_run_id
@@ -285,7 +285,7 @@ def _record(
         model=None,
         completion_window=batch.snapshot.completion_window or "24h",
         input_name=None,
-        input_sha256=label.input_sha256 if label else "0" * 64,
+        input_sha256=label.input_sha256 if label else UNKNOWN_SHA256,
         requests=sum(plan.rows for plan in plans),
         size_bytes=sum(plan.size_bytes for plan in plans),
         harvest_only=label is None and not retry,

@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from ..errors import GaveUp, OutcomeUnknown, StillRunning, UsageError
+from ..errors import GaveUp, OutcomeUnknown, ProviderError, StillRunning, UsageError
 from ..poller import Poller
 from ..providers.interface import BatchClient
 from .deliver import Delivery, deliver
 from .driver import Driver, in_phase
-from .entries import Reopened, SendingAllowed
-from .events import Delivering, Finished
+from .entries import RemoteFilesDeleted, Reopened, SendingAllowed
+from .events import Delivering, FilesDeleted, Finished
 from .failures import failures
 from .harvest import plan_open_rows
 from .journal import RunInfo
@@ -20,6 +20,7 @@ from .patience import Patience
 from .receipts import Receipts
 from .records import record, resent_unconfirmed
 from .refusals import refusal
+from .remote_files import RemoteFiles
 from .restore import restore
 from .runs import Place, driving, open_journal
 from .scheduler import Quota
@@ -231,6 +232,7 @@ class Run:
         if not self._restore_spool() and not (self.settled or delivery.partial):
             raise StillRunning(f"{self.info.run_id} is not finished")
         info = self.info
+        again = self.state.delivered is not None
         counts = deliver(
             self._journal,
             self._spool,
@@ -239,6 +241,8 @@ class Run:
             lambda done: self._place.on_event(Delivering(done, info.requests)),
         )
         delivered = self.state.delivered
+        if delivered and not again and self._driver is not None:
+            self._delete_orphans()
         self._place.on_event(
             Finished(
                 info.run_id,
@@ -252,6 +256,20 @@ class Run:
             )
         )
         return counts
+
+    def delete_remote_files(self) -> None:
+        """Delete the delivered run's files at the provider; nothing can be fetched again then.
+
+        Durable on return; may be repeated. Raises UsageError before the results are delivered,
+        GaveUp where some files could not be deleted.
+        """
+        if self.state.delivered is None or not self.settled:
+            raise UsageError(f"{self.info.run_id} is not delivered: its files are still needed")
+        if self.state.remote_files_deleted:
+            return
+        files = self._remote_files().delete_all(self._place.clock)
+        self._journal.append(RemoteFilesDeleted(), at=self._place.clock.now())
+        self._place.on_event(FilesDeleted(files, orphans=False))
 
     def record(self) -> dict[str, Any]:
         """The run as one JSON object, from what is recorded here."""
@@ -280,6 +298,13 @@ class Run:
         """Fetch the run's files again where they are gone, or half gone; say whether they were."""
         if not may_be_removed(self.state):
             return False
+        if self.state.remote_files_deleted:
+            delivered = self.state.delivered
+            where = (delivered and delivered.output_file) or "standard output"
+            raise UsageError(
+                f"the results of {self.info.run_id} went to {where}, and its files were deleted at "
+                "the provider, as was asked for: there is nothing left to fetch"
+            )
         restore(self._journal, self._open_client(), self._spool)
         return True
 
@@ -290,6 +315,16 @@ class Run:
         for shard in in_phase(self.state, Phase.REFUSED):
             reopened = Reopened(shard.plan.index, shard.current.number)
             self._journal.append(reopened, at=self._place.clock.now())
+
+    def _delete_orphans(self) -> None:
+        # The results are delivered: what is only tidying up must not make that fail.
+        with contextlib.suppress(ProviderError):
+            if files := self._remote_files().delete_orphans():
+                self._place.on_event(FilesDeleted(files, orphans=True))
+
+    def _remote_files(self) -> RemoteFiles:
+        can = self._provider
+        return RemoteFiles(self._journal, self._open_client(), can.can_list, can.can_list_files)
 
     def _open_client(self) -> BatchClient:
         if self._client is None:

@@ -22,6 +22,7 @@ from .entries import (
     Publishing,
     QuotaRefused,
     Refused,
+    RemoteFilesDeleted,
     Reopened,
     RetryPlanned,
     SendingAllowed,
@@ -110,6 +111,7 @@ class RunState:
     publishing: Publishing | None = None
     delivered: Delivered | None = None
     spool_removed: bool = False
+    remote_files_deleted: bool = False
 
     def in_order(self) -> list[Shard]:
         """Every shard, by its rows."""
@@ -139,6 +141,14 @@ def refused_outright(state: RunState) -> bool:
     phases = {shard.current.phase for shard in state.shards.values()}
     executed = any(shard.last_harvest for shard in state.shards.values())
     return Phase.REFUSED in phases and phases <= _UNSENT and not executed
+
+
+def disposable(state: RunState) -> bool:
+    """Whether a run may be forgotten: delivered, or nothing of it was executed or ever will be."""
+    ended = settled(state) if state.cancel_requested else refused_outright(state)
+    harvests = (shard.last_harvest for shard in state.shards.values())
+    empty = not any(harvest and harvest.succeeded for harvest in harvests)
+    return state.delivered is not None or (ended and empty)
 
 
 def was_cancelled(shard: Shard) -> bool:
@@ -173,6 +183,7 @@ def advance(state: RunState, entry: Entry) -> RunState:
                 publishing=None,
                 delivered=None,
                 spool_removed=False,
+                remote_files_deleted=False,
             )
         case Publishing():
             return dataclasses.replace(state, publishing=entry)
@@ -180,6 +191,8 @@ def advance(state: RunState, entry: Entry) -> RunState:
             return dataclasses.replace(state, delivered=entry)
         case SpoolRemoved():
             return dataclasses.replace(state, spool_removed=True)
+        case RemoteFilesDeleted():
+            return dataclasses.replace(state, remote_files_deleted=True)
         case ShardSplit(shard=index, into=parts):
             _expect(state, entry, _CAN_SPLIT)
             shards = {i: shard for i, shard in state.shards.items() if i != index}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import httpx2
     from openai import OpenAI
     from openai.types import Batch
+    from openai.types.batch_create_params import OutputExpiresAfter as ExpiresAfter
 
 PAGE_SIZE = 100
 """Batches in one page of a listing: the most that OpenAI allows."""
@@ -137,6 +138,8 @@ class OpenAIClient:
         return self._sdk
 
     def upload(self, path: Path, name: str) -> RemoteFile:
+        import openai
+
         if not name.endswith(".jsonl"):
             raise ValueError(f"{name!r} must end in .jsonl: several servers refuse anything else")
         with _reading(path) as content, self._calling("upload an input file") as call:
@@ -144,6 +147,7 @@ class OpenAIClient:
             answer = self.sdk.files.with_raw_response.create(
                 file=(name, content, "application/jsonl"),
                 purpose="batch",
+                expires_after=self._expiry() or openai.omit,
                 timeout=self._timeout(self._timeouts.upload_answer_s),
             )
             return snapshot.remote_file(_new_object(answer.http_response, call))
@@ -167,6 +171,7 @@ class OpenAIClient:
                 endpoint=cast(Any, endpoint),
                 completion_window=cast(Any, completion_window),
                 metadata=dict(metadata) if self._provider.supports_metadata else openai.omit,
+                output_expires_after=self._expiry() or openai.omit,
                 extra_headers={header: idempotency_key} if header else None,
                 timeout=self._timeout(),
             )
@@ -229,6 +234,10 @@ class OpenAIClient:
 
     def close(self) -> None:
         self._sdk.close()
+
+    def _expiry(self) -> "ExpiresAfter | None":
+        seconds = self._provider.files_expire_after_s
+        return {"anchor": "created_at", "seconds": seconds} if seconds else None
 
     def _timeout(self, read_s: float | None = None) -> "httpx2.Timeout":
         import httpx2

@@ -93,11 +93,12 @@ class BatchSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file at the provider. `name` and `size_bytes` are None where it does not say."""
+    """A file at the provider. What it does not say is None; `created_at` is unix seconds."""
 
     id: str
     name: str | None = None
     size_bytes: int | None = None
+    created_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,9 @@ class Provider:
     """Whether files can be listed: an upload whose id was lost can be found again."""
     listing_grace_s: float = 15.0
     """Seconds after which a batch that was created surely shows in the listing."""
+    files_expire_after_s: int | None = None
+    """Seconds after which the provider is asked to delete input and result files; None where it
+    does so by itself, or has no such call."""
     idempotency_header: str | None = None
     """The header under which `POST /batches` honours an idempotency key; None without one."""
     models: tuple[str, ...] = ()

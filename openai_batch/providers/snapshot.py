@@ -62,11 +62,12 @@ def batch(raw: Mapping[str, Any], batch_id: str = "") -> BatchSnapshot:
 
 
 def remote_file(raw: Mapping[str, Any], file_id: str = "") -> RemoteFile:
-    """A file's id, name and size. `file_id` stands in where the answer does not repeat the id."""
+    """What is told of a file. `file_id` stands in where the answer does not repeat the id."""
     return RemoteFile(
         id=identifier(raw) or file_id,
         name=_text(raw.get("filename")),
         size_bytes=_count(raw.get("bytes")),
+        created_at=timestamp(raw.get("created_at")),
     )
 
 

@@ -1,6 +1,7 @@
 """`list`, `cancel` and `retry`: runs after they were started."""
 
 import json
+import urllib.request
 
 from cli_process import Cli, chat, chats, run_ids, wait_for_line
 
@@ -34,14 +35,14 @@ def test_list_of_nothing_is_empty(cli: Cli) -> None:
 
 def test_cancel_ends_the_batches_and_keeps_what_was_done(slow_cli: Cli) -> None:
     """`cancel --wait` fetches what was finished; `download` brings a line for every request."""
-    slow_cli.write("in.jsonl", *chats(16))
+    slow_cli.write("in.jsonl", *chats(60))
     submitted = slow_cli("run", "-c", "in.jsonl")
     run_id = submitted.records[0]["run_id"]
     cancelled = slow_cli("cancel", "--wait", "--interval", "0.2", run_id)
     assert (cancelled.code, cancelled.records[0]["status"]) == (0, "cancelled")
     downloaded = slow_cli("download", run_id)
     assert downloaded.code == 3
-    assert downloaded.ids == [f"r{n}" for n in range(1, 17)]
+    assert downloaded.ids == [f"r{n}" for n in range(1, 61)]
     codes = {(r["error"] or {}).get("code") for r in downloaded.records}
     assert "batch_cancelled" in codes
 
@@ -96,3 +97,65 @@ def test_retry_only_takes_what_failed_for_that_reason(cli: Cli) -> None:
     other = cli("retry", run_id, "--print", "--only", "batch_expired")
     assert (other.code, other.stdout) == (2, b"")
     assert other.stderr == f"openai-batch: {run_id} has no failed requests of that kind\n"
+
+
+def remote_files(cli: Cli) -> int:
+    """How many files the server keeps for this client's key."""
+    request = urllib.request.Request(
+        f"{cli.env['OPENAI_BASE_URL']}/files",
+        headers={"Authorization": f"Bearer {cli.env['OPENAI_API_KEY']}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return len(json.load(answer)["data"])
+
+
+def test_delete_remote_leaves_nothing_at_the_provider(cli: Cli) -> None:
+    """`run --delete-remote`: results are here, and neither input nor results are there."""
+    before = remote_files(cli)
+    cli.write("in.jsonl", *chats(4))
+    ended = cli("run", "in.jsonl", "-o", "out.jsonl", "--shard-requests=2", "--delete-remote")
+    assert (ended.code, len((cli.cwd / "out.jsonl").read_bytes().splitlines())) == (0, 4)
+    assert "deleted 4 files at the provider" in ended.stderr
+    assert remote_files(cli) == before
+    again = cli("download", ended.records[0]["run_id"])
+    assert again.code == 2
+    assert "its files were deleted at the provider, as was asked for" in again.stderr
+
+
+def test_download_deletes_what_it_has_delivered(cli: Cli) -> None:
+    """`run -c` refuses --delete-remote, as it delivers nothing; `download` takes it."""
+    before = remote_files(cli)
+    cli.write("in.jsonl", *chats(2))
+    refused = cli("run", "-c", "in.jsonl", "--delete-remote")
+    assert (refused.code, refused.stdout) == (2, b"")
+    assert "when you `download`" in refused.stderr
+    submitted = cli("run", "-c", "in.jsonl")
+    run_id = submitted.records[0]["run_id"]
+    assert cli("status", "--watch", "--interval=0.1", run_id).code == 0
+    downloaded = cli("download", run_id, "--delete-remote")
+    assert (downloaded.code, downloaded.ids) == (0, ["r1", "r2"])
+    assert remote_files(cli) == before
+
+
+def test_prune_deletes_files_at_the_provider_where_that_is_asked(cli: Cli) -> None:
+    """--delete-remote goes with --prune, and then nothing is left here or there."""
+    before = remote_files(cli)
+    cli.write("in.jsonl", *chats(2))
+    assert cli("run", "in.jsonl", "-o", "out.jsonl").code == 0
+    assert cli("list", "--delete-remote").code == 2
+    assert remote_files(cli) == before + 2
+    assert len(cli("list", "--prune", "--delete-remote").records) == 1
+    assert remote_files(cli) == before
+    assert cli("list").records == []
+
+
+def test_prune_removes_what_was_never_executed(cli: Cli) -> None:
+    """A run that was cancelled before anything of it was sent is over, and nothing is lost."""
+    cli.write("in.jsonl", *chats(2))
+    offline = Cli(cli.cwd, {**cli.env, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
+    assert offline("run", "in.jsonl", "-o", "out.jsonl", "--timeout=0.2").code == 7
+    (run_id,) = run_ids(cli.cwd.parent / "state")
+    assert cli("list", "--prune").records == []
+    assert offline("cancel", run_id).records[0]["status"] == "cancelled"
+    assert [record["run_id"] for record in cli("list", "--prune").records] == [run_id]
+    assert run_ids(cli.cwd.parent / "state") == []

@@ -264,10 +264,21 @@ class FakeProvider:
         return self._call("retrieve_file", look)
 
     def delete_file(self, file_id: str) -> None:
-        raise NotImplementedError
+        def delete() -> None:
+            if self.files.pop(file_id, None) is None:
+                raise NotFound(f"no file {file_id}.", status_code=404)
+
+        self._call("delete", delete)
 
     def list_files(self, after: str | None = None) -> tuple[tuple[RemoteFile, ...], str | None]:
-        raise NotImplementedError
+        def page() -> tuple[tuple[RemoteFile, ...], str | None]:
+            names = list(reversed(self.files))
+            start = names.index(after) + 1 if after else 0
+            shown = names[start : start + self.page_size]
+            files = tuple(RemoteFile(name, self.files[name][0]) for name in shown)
+            return files, shown[-1] if len(names) > start + self.page_size else None
+
+        return self._call("list_files", page)
 
     def close(self) -> None:
         """Nothing is open."""

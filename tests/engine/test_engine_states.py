@@ -20,6 +20,7 @@ from openai_batch.engine.entries import (
     Publishing,
     QuotaRefused,
     Refused,
+    RemoteFilesDeleted,
     Reopened,
     RetryPlanned,
     SendingAllowed,
@@ -196,6 +197,7 @@ EVERY_KIND = [
     SpoolRemoved(),
     SendingAllowed(),
     DuplicateFound(1, 1, "batch_1", "batch_2"),
+    RemoteFilesDeleted(),
     BatchSeen(1, 1, "completed", True, 3, 2, 1, "o", "e", 7.5, {"input_tokens": 5}),
 ]
 

@@ -35,6 +35,20 @@ def test_upload_sends_the_file_as_it_is(client, server, tmp_path: Path):
     assert b'\r\n\r\n{"custom_id":"1"}\n\r\n--' in sent.body
 
 
+def test_files_expire_where_the_provider_is_asked_to_delete_them(connect, server, tmp_path: Path):
+    """`files_expire_after_s` goes along with uploads and batches; without it nothing is asked."""
+    path = tmp_path / "shard"
+    path.write_bytes(b"{}\n")
+    client = connect(server.base_url, files_expire_after_s=1_209_600)
+    server.will(says({"id": "file-9"}), says(BATCH))
+    client.upload(path, "r.jsonl")
+    create(client)
+    uploaded, created = server.requests
+    assert b'name="expires_after[anchor]"\r\n\r\ncreated_at\r\n' in uploaded.body
+    assert b'name="expires_after[seconds]"\r\n\r\n1209600\r\n' in uploaded.body
+    assert created.json["output_expires_after"] == {"anchor": "created_at", "seconds": 1_209_600}
+
+
 def test_upload_wants_a_jsonl_name(client, tmp_path: Path):
     """A name without .jsonl is refused before anything is sent: servers refuse it after."""
     with pytest.raises(ValueError, match=r"must end in \.jsonl"):
