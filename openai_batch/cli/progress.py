@@ -203,15 +203,16 @@ def describe(event: events.Event) -> str | None:
 
 
 def finished(event: events.Finished) -> str:
-    """The closing line: the sum, and where the results are."""
+    """The closing line: the sum, and where the results are. Scripts read its plain numbers."""
+    noun = "request" if event.requests == 1 else "requests"
     line = (
-        f"{many(event.requests, 'request')}: {event.succeeded:,} succeeded, "
-        f"{event.failed:,} failed, {event.missing:,} missing"
+        f"{event.requests} {noun}: {event.succeeded} succeeded, "
+        f"{event.failed} failed, {event.missing} missing"
     )
     if pending := event.requests - event.succeeded - event.failed - event.missing:
-        line += f", {pending:,} not finished"
+        line += f", {pending} not finished"
     if event.resent_unconfirmed:
-        line += f" ({event.resent_unconfirmed:,} sent again that may have been executed before)"
+        line += f" ({event.resent_unconfirmed} sent again that may have been executed before)"
     if event.output_file:
         line += f"; results in {event.output_file}"
     if event.error_file:

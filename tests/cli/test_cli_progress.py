@@ -61,7 +61,7 @@ LINES: list[tuple[events.Event, str]] = [
     (events.Warned("The disk is nearly full."), "warning: The disk is nearly full."),
     (
         events.Finished("run_1", 1000, 998, 2, 0, 0, None, None),
-        "1,000 requests: 998 succeeded, 2 failed, 0 missing",
+        "1000 requests: 998 succeeded, 2 failed, 0 missing",
     ),
     (
         events.Finished("run_1", 10, 4, 1, 1, 3, "/x/out.jsonl", "/x/errors.jsonl"),
