@@ -88,6 +88,7 @@ class Account:
         self._numbers = itertools.count(1)
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, AccountBatch] = {}
+        self._creations: list[Request] = []
         self.endings: list[tuple[Change, ...]] = []
         self.every_ending: tuple[Change, ...] = ()
         self.quirks: list[Quirk] = []
@@ -143,9 +144,16 @@ class Account:
             return Answer(200, content, {"content-type": "application/octet-stream"})
         return ask(self._upstream_url, request)
 
+    def make_again(self) -> None:
+        """Make a second batch for each one that there is, as another client with the key may."""
+        with self._lock:
+            for request in list(self._creations):
+                self._create(request)
+
     # --- creation -------------------------------------------------------------------------------
 
     def _create(self, request: Request) -> Answer:
+        self._creations.append(request)
         asked = json.loads(request.body)
         content = self._fetch(request, f"/files/{asked['input_file_id']}/content").body
         ids = tuple(json.loads(line)["custom_id"] for line in content.split(b"\n") if line)
