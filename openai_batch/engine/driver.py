@@ -194,7 +194,7 @@ class Driver:
     def _look(self, batch_ids: list[str]) -> Callable[[], Any]:
         """Ask for the batches and, where a second one may stand beside them, for the listing."""
         info, duplicates = self._journal.info, self._receipts.duplicates
-        if not (self._can_list and duplicates.due):
+        if not duplicates.due:
             return lambda: (self._poller.look(batch_ids), None)
         deep = duplicates.deep
         return lambda: (self._poller.look(batch_ids), survey(self._client, info, deep=deep))

@@ -2,7 +2,7 @@
 
 They come of a listing that lagged for longer than its grace, of a gateway that repeated a `create`,
 and of two machines that drive one run at once. Every process decides alike, so that no two cancel
-each other's: of two batches that are well, the older one counts.
+each other's: of two batches that run, the older one counts.
 """
 
 from collections import Counter
@@ -16,18 +16,14 @@ from .entries import DuplicateFound
 from .events import OnEvent, Warned
 from .journal import Journal, RunInfo
 from .label import METADATA_KEY
-from .states import Attempt, Phase, RunState, Shard
+from .states import Phase, RunState
 from .submit import label_of, listed, seniority, was_refused
 
 TRIES = 3
 """How often a listing, or a cancellation, may fail before that is left to the user."""
 
-_UNWELL = {
-    BatchStatus.FAILED,
-    BatchStatus.EXPIRED,
-    BatchStatus.CANCELLING,
-    BatchStatus.CANCELLED,
-}
+_CANCELLED = (BatchStatus.CANCELLING, BatchStatus.CANCELLED)
+_UNWELL = (BatchStatus.FAILED, BatchStatus.EXPIRED, *_CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +63,11 @@ def find_duplicates(
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the provider lists, as far as it answered."""
+    """What the provider lists, as far as it `answered`: all of the run's time, or one page."""
 
     batches: tuple[BatchSnapshot, ...]
     answered: bool
+    deep: bool
 
 
 def survey(client: BatchClient, info: RunInfo, *, deep: bool) -> Survey:
@@ -79,21 +76,24 @@ def survey(client: BatchClient, info: RunInfo, *, deep: bool) -> Survey:
     A listing that fails is no trouble of the run's. Raises CredentialsRefused.
     """
     try:
-        return Survey(tuple(listed(client, info, pages=None if deep else 1)), answered=True)
+        batches = tuple(listed(client, info, pages=None if deep else 1))
     except CredentialsRefused:
         raise
     except ProviderError:
-        return Survey((), answered=False)
+        return Survey((), answered=False, deep=deep)
+    return Survey(batches, answered=True, deep=deep)
 
 
 class Duplicates:
     """Knows when to search for duplicates in this process, and which are still to be cancelled."""
 
-    def __init__(self, journal: Journal, clock: Clock, tell: OnEvent):
+    def __init__(self, journal: Journal, clock: Clock, tell: OnEvent, *, can_list: bool):
         self._journal = journal
         self._clock = clock
         self._tell = tell
+        self._can_list = can_list
         self._surveys_left = TRIES
+        self._suspected = False
         self._failures: Counter[str] = Counter()
         self._left_alone: set[str] = set()
         self.to_cancel: dict[str, str] = {}
@@ -101,58 +101,88 @@ class Duplicates:
 
     @property
     def deep(self) -> bool:
-        """Whether a batch may turn up for a `create` that was taken for lost."""
+        """Whether one page of the listing is not enough.
+
+        It is not while a batch may turn up for a `create` that was taken for lost.
+        """
         running = (
             shard.current
             for shard in self._journal.state.shards.values()
             if shard.current.phase is Phase.RUNNING
         )
-        return any(attempt.doubted or attempt.duplicate_batch_ids for attempt in running)
+        doubted = any(attempt.doubted or attempt.duplicate_batch_ids for attempt in running)
+        return doubted or self._suspected
 
     @property
     def due(self) -> bool:
         """Whether the next look should search the listing."""
-        return self._surveys_left > 0 or self.deep
+        return self._can_list and (self._surveys_left > 0 or self.deep)
 
     def created(self) -> None:
         """A batch was made: one look at the listing shows whether it is the only one."""
         self._surveys_left = TRIES
 
-    def take_in(self, batches: Iterable[BatchSnapshot], survey: Survey | None) -> Iterator[int]:
+    def suspects(self, batch: BatchSnapshot, survey: Survey | None) -> bool:
+        """Whether the listing has to say first why a batch of ours is cancelled.
+
+        Another process that drives this run does that where it knows of an older batch.
+        """
+        suspicious = (
+            self._can_list
+            and batch.status in _CANCELLED
+            and not self._journal.state.cancel_requested
+            and not (survey and survey.deep)
+        )
+        self._suspected |= suspicious
+        return suspicious
+
+    def take_in(self, survey: Survey | None, others: Iterable[BatchSnapshot]) -> Iterator[int]:
         """Settle which batch counts for each attempt that has several, and tell of it.
 
-        Yields the shards that have another one now. `survey` was made with this look, if any was.
+        Yields the shards that have another one now. Nothing is concluded from `others`, which
+        stood in an incomplete listing, but that it is time for a survey.
         """
-        if survey is not None:
-            self._surveys_left = 0 if survey.answered else self._surveys_left - 1
-        shown = {batch.id: batch for batch in batches}
         journal = self._journal
+        if survey is None:
+            strange = (batch for batch in others if batch.id not in self._left_alone)
+            self._suspected = any(find_duplicates(journal.info, journal.state, strange))
+            return
+        self._suspected = False
+        self._surveys_left = 0 if survey.answered else self._surveys_left - 1
+        shown = {batch.id: batch for batch in survey.batches}
         for found in list(find_duplicates(journal.info, journal.state, shown.values())):
             attempt = journal.state.shards[found.shard].attempts[found.attempt - 1]
+            ours = shown.get(attempt.batch_id or "")
+            if ours is None:
+                # A gateway may list batches under other ids than it gave them: only where ours is
+                # shown as itself is another one surely not the same.
+                self._suspected = not survey.deep
+                if survey.deep:
+                    self._left_alone.add(found.batch.id)
+                continue
             if found.batch.id not in attempt.duplicate_batch_ids:
-                if self._settle(found, shown.get(attempt.batch_id or "")):
+                if self._settle(found, ours):
                     yield found.shard
             elif _runs(found.batch) and found.batch.id not in self._left_alone:
-                self.to_cancel[found.batch.id] = attempt.batch_id or ""  # we had no time for it
+                self.to_cancel[found.batch.id] = ours.id  # there was no time for it
 
-    def _settle(self, found: Duplicate, ours: BatchSnapshot | None) -> bool:
+    def _settle(self, found: Duplicate, ours: BatchSnapshot) -> bool:
         """Record which of two batches counts; say whether it is the one that was found."""
         shard = self._journal.state.shards[found.shard]
         attempt = shard.attempts[found.attempt - 1]
-        kept, other = attempt.batch_id or "", found.batch
-        replaced = ours is not None and _counts_instead(found.batch, ours, attempt, shard)
-        if replaced:
-            assert ours is not None
-            kept, other = found.batch.id, ours
-        fact = DuplicateFound(found.shard, found.attempt, kept, other.id)
+        open_still = attempt is shard.current and attempt.phase is Phase.RUNNING
+        given_up = found.batch.id in attempt.refused_batch_ids
+        replaced = open_still and not given_up and _precedence(found.batch) < _precedence(ours)
+        kept, other = (found.batch, ours) if replaced else (ours, found.batch)
+        fact = DuplicateFound(found.shard, found.attempt, kept.id, other.id)
         self._journal.append(fact, at=self._clock.now())
         end = "cancelled"
         if _runs(other):
-            self.to_cancel[other.id] = kept
-        else:
+            self.to_cancel[other.id] = kept.id
+        elif other.status not in _CANCELLED:
             end = f"{other.status.value}, and what both have done is paid for twice"
-        twice = f"{kept} and {other.id} execute the same requests"
-        self._tell(Warned(f"{twice}: {kept} counts, {other.id} is {end}"))
+        twice = f"{kept.id} and {other.id} execute the same requests"
+        self._tell(Warned(f"{twice}: {kept.id} counts, {other.id} is {end}"))
         return replaced
 
     def cancelled(self, batch_id: str) -> None:
@@ -175,14 +205,10 @@ def _runs(batch: BatchSnapshot) -> bool:
     return not batch.status.final and batch.status is not BatchStatus.CANCELLING
 
 
-def _counts_instead(
-    batch: BatchSnapshot, ours: BatchSnapshot, attempt: Attempt, shard: Shard
-) -> bool:
-    """Whether another batch is to be waited for instead of ours."""
-    return (
-        attempt is shard.current
-        and attempt.phase is Phase.RUNNING
-        and batch.id not in attempt.refused_batch_ids
-        and batch.status not in _UNWELL
-        and seniority(batch) < seniority(ours)
-    )
+def _precedence(batch: BatchSnapshot) -> tuple[int, tuple[float, str]]:
+    """By which of two batches is the one that counts, for whoever asks: the lower one.
+
+    What is done counts before what runs, and that before what comes to nothing.
+    """
+    standings = (batch.status is BatchStatus.COMPLETED, batch.status not in _UNWELL, True)
+    return standings.index(True), seniority(batch)

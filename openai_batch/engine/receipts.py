@@ -58,6 +58,7 @@ class Receipts:
         poller: Poller,
         patience: Patience,
         quota: Quota,
+        can_list: bool,
         listing_grace_s: float,
     ):
         self._journal = journal
@@ -80,7 +81,7 @@ class Receipts:
         )
         self.doubts = Doubts(journal, clock, listing_grace_s)
         """What cannot be known, for now or for good."""
-        self.duplicates = Duplicates(journal, clock, tell)
+        self.duplicates = Duplicates(journal, clock, tell, can_list=can_list)
         """Batches that do others' work."""
         self.look_at: float = clock.monotonic()
         """When to ask how the batches are, in monotonic seconds."""
@@ -106,9 +107,10 @@ class Receipts:
             case Find():
                 self._found(*value)
             case Look():
-                self.looks += 1
-                self._seen(*value)
-                self.look_at = self._clock.monotonic() + self._poller.next_delay_s()
+                settled = self._seen(*value)
+                self.looks += settled
+                wait_s = self._poller.next_delay_s() if settled else 0
+                self.look_at = self._clock.monotonic() + wait_s
             case Cancel(shard=index):
                 self._patience.postpone(call, CANCEL_AGAIN_S)
                 if self._shard(index).current.phase is Phase.RUNNING:
@@ -158,27 +160,32 @@ class Receipts:
             self._tell(Looking(len(waits), max(waits)))
             self._patience.postpone(Find(), min(max(waits), 5))
 
-    def _seen(self, look: PollerLook, survey: Survey | None) -> None:
+    def _seen(self, look: PollerLook, survey: Survey | None) -> bool:
+        """Take in where the batches stand; False where another look has to come first."""
         self._journal.refresh()
+        for index in self.duplicates.take_in(survey, look.others):
+            self._progress.forget(index)
         running = [s for s in self._journal.state.in_order() if s.current.phase is Phase.RUNNING]
 
         def refused_first(shard: Shard) -> bool:
             snapshot = look.snapshots.get(shard.current.batch_id or "")
             return snapshot is None or not was_refused(snapshot)
 
+        settled = True
         # What a refusal for quota means depends on what was queued beside it: that is told before
         # the others are seen to have ended.
         for shard in sorted(running, key=refused_first):
             batch_id = shard.current.batch_id or ""
-            if snapshot := look.snapshots.get(batch_id):
+            snapshot = look.snapshots.get(batch_id)
+            if snapshot and self.duplicates.suspects(snapshot, survey):
+                settled = False
+            elif snapshot:
                 self.doubts.is_known(shard)
                 self._take_in(shard, snapshot)
             elif batch_id in look.lost:
                 self.doubts.is_unknown(shard, str(look.lost[batch_id]))
-        others = [*look.others, *(survey.batches if survey else ()), *look.snapshots.values()]
-        for index in self.duplicates.take_in(others, survey):
-            self._progress.forget(index)
         self._progress.tell_sum()
+        return settled
 
     def _take_in(self, shard: Shard, snapshot: BatchSnapshot) -> None:
         index, attempt = shard.plan.index, shard.current

@@ -349,6 +349,7 @@ class Run:
                 poller=poller,
                 patience=patience,
                 quota=quota,
+                can_list=can_list,
                 listing_grace_s=self._provider.listing_grace_s,
             )
             self._driver = Driver(

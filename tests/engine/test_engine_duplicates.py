@@ -1,6 +1,7 @@
 """Two batches for one shard: one of them counts, the other is cancelled, and the user is told."""
 
 import contextlib
+import dataclasses
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from openai_batch.engine.entries import DuplicateFound
 from openai_batch.engine.events import Looking, Warned
 from openai_batch.engine.runs import open_journal
 from openai_batch.errors import NotFound, OutcomeUnknown, ProviderUnavailable
-from openai_batch.providers.interface import BatchStatus
+from openai_batch.providers.interface import BatchPage, BatchStatus
 
 
 def runs_for(looks: int) -> Any:
@@ -111,16 +112,17 @@ def test_the_younger_of_two_batches_is_cancelled_whosever_it_is(bench: Bench) ->
     assert bench.record(run_id)["batch_ids"] == ["batch_1"]
 
 
+def made_once_more(proceed: Any) -> Any:
+    """A gateway repeats the call, and its client hears of the first batch only."""
+    first = proceed()
+    proceed()
+    return first
+
+
 def test_a_duplicate_that_has_ended_is_told_of(bench: Bench) -> None:
     """What both have executed is paid for twice: it is said, and one result delivered."""
-    bench.server.behaviours = [runs_for(9), runs_for(1)]
+    bench.server.behaviours = [runs_for(1), runs_for(1)]
     run_id = bench.plan(2)
-
-    def made_once_more(proceed: Any) -> Any:
-        first = proceed()
-        proceed()
-        return first
-
     bench.server.will("create", made_once_more)
     bench.settle(run_id)
     assert bench.server.calls["cancel"] == 0
@@ -129,6 +131,76 @@ def test_a_duplicate_that_has_ended_is_told_of(bench: Bench) -> None:
         "and what both have done is paid for twice"
     ]
     assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_what_is_done_counts_before_what_runs(bench: Bench) -> None:
+    """The younger of two batches has completed first: the older one is cancelled, and not paid."""
+    bench.server.behaviours = [runs_for(9), runs_for(1)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_once_more)
+    bench.settle(run_id)
+    assert bench.server.batch(1).status is BatchStatus.CANCELLED
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_a_batch_that_another_process_cancelled_for_an_older_one_gives_way(bench: Bench) -> None:
+    """Two machines drive the run: where one has cancelled ours, the other's is waited for."""
+    bench.server.behaviours = [runs_for(30), runs_for(30)]
+    run_id = bench.plan(2)
+    with bench.open(run_id) as run:
+        run.submit()
+        run.step()
+        ours = bench.server.batch(1)
+        bench.server.create_batch(
+            input_file_id="file-1",
+            endpoint=ours.endpoint,
+            completion_window="24h",
+            metadata=ours.metadata,
+            idempotency_key="",
+        )
+        bench.server.batch(2).created_at = ours.created_at - 5
+        bench.server.cancel_batch("batch_1")
+        run.settle()
+    assert ours.status is BatchStatus.CANCELLED
+    assert bench.server.batch(2).status is BatchStatus.COMPLETED
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_a_cancelled_batch_is_fetched_by_one_download(bench: Bench) -> None:
+    """Somebody cancelled our only batch: asking the listing first costs no second `download`."""
+    bench.server.behaviours = [runs_for(30)]
+    run_id = bench.plan(2)
+    with bench.open(run_id) as run:
+        run.submit()
+        run.step()
+    bench.server.cancel_batch("batch_1")
+    with bench.open(run_id) as run:
+        run.harvest()
+        assert run.settled
+    assert outcome(bench.deliver(run_id)) == [
+        ("r1", "batch_cancelled"),
+        ("r2", "batch_cancelled"),
+    ]
+
+
+def test_a_gateway_that_lists_other_ids_shows_no_duplicates(bench: Bench) -> None:
+    """What may be our own batch under another name is never cancelled."""
+
+    class Renaming(FakeProvider):
+        def list_batches(self, after: str | None = None) -> BatchPage:
+            page = super().list_batches(after)
+            renamed = (dataclasses.replace(b, id=f"gateway-{b.id}") for b in page.batches)
+            return BatchPage(tuple(renamed), page.next_after)
+
+    bench.server = Renaming(bench.clock, page_size=9)
+    bench.server.behaviours = [runs_for(9)] * 4
+    run_id = bench.plan(4, shard_requests=1)
+    bench.settle(run_id)
+    assert bench.server.calls["cancel"] == 0
+    assert told(bench) == []
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
 
 
 def test_a_listing_that_never_answers_is_no_trouble(bench: Bench) -> None:
