@@ -169,7 +169,7 @@ def test_submitting_into_a_full_queue_gives_up(bench: Bench) -> None:
     bench.server.will("create", lambda proceed: proceed(), no_room())
     with (
         bench.open(run_id) as run,
-        pytest.raises(GaveUp, match=r"1 of 2 batches \(1 of 2 requests\) were p"),
+        pytest.raises(GaveUp, match=r"1 of 2 batches \(1 of 2 requests\) are with"),
     ):
         run.submit()
 

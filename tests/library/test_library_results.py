@@ -110,7 +110,9 @@ def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
         with Batch(provider=provider) as batch:
             for text in ("one", "two", "three"):
                 batch.add_to_batch(**chat(text))
-            with pytest.raises(GaveUp, match="1 of 3 batches are with the provider"):
+            with pytest.raises(
+                GaveUp, match=r"1 of 3 batches \(1 of 3 requests\) are with the provider"
+            ):
                 batch.submit()
             assert finish(batch).request_counts.completed == 3
         with Batch(provider=provider) as batch:
