@@ -19,8 +19,10 @@ its *receipt* after. What a new process does with what a dead one left behind:
     recording its id                                  file id, or by run, rows and attempt,
                                                       until a grace after the intent; adopts
                                                       it, and creates only if there is none.
-                                                      Where the provider cannot list, the
-                                                      outcome is unknown: `--resubmit` decides
+                                                      Where the provider cannot list: creates
+                                                      under the same idempotency key, if it
+                                                      documents one; else the outcome is unknown,
+                                                      and `--resubmit` decides
     while batches run           batch ids             goes on polling
     between finding a second    both ids              finds it in the listing again, and
     batch and cancelling it                           cancels it

@@ -28,16 +28,22 @@ STILL_GRACE_S = 600
 """How long a batch that goes on for even longer may show no progress."""
 
 
+KEY_LIFE_S = 3600
+"""How long an idempotency key is believed to be remembered. Perplexity, which documents one, does
+not say; services that do say so keep them for a day."""
+
+
 class Doubts:
     """Counts, in this process, how long each doubt has lasted, and keeps those that stay.
 
     `set_aside` holds the shards of which nothing more can be known for now, and why, for the user.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, listing_grace_s: float):
+    def __init__(self, journal: Journal, clock: Clock, *, listing_grace_s: float, idempotent: bool):
         self._journal = journal
         self._clock = clock
         self._listing_grace_s = listing_grace_s
+        self._idempotent = idempotent
         self._created_at: dict[int, float] = {}
         self._files = Grace(clock, FILES_GRACE_S)
         self._lost = Grace(clock, LOST_GRACE_S)
@@ -89,11 +95,21 @@ class Doubts:
             "file: the key may be that of another organisation or project.",
         )
 
-    def cannot_list(self, why: str) -> None:
-        """No `create` that is in doubt can be cleared up."""
+    def cannot_list(self, why: str) -> list[Shard]:
+        """No search clears up a `create` that is in doubt; return those that may be repeated.
+
+        A repeated idempotency key brings back the batch that the first call made, if there is one.
+        """
+        repeatable = []
         for shard in self._journal.state.in_order():
-            if shard.current.phase is Phase.CREATING:
+            if shard.current.phase is not Phase.CREATING:
+                continue
+            age_s = self._clock.now() - (shard.current.create_started_at or 0)
+            if self._idempotent and 0 <= age_s < KEY_LIFE_S:
+                repeatable.append(shard)
+            else:
                 self._put_aside(shard, f"The reply to `create` was lost, and {why}.")
+        return repeatable
 
     # --- a batch that does not behave -----------------------------------------------------------
 

@@ -60,6 +60,7 @@ class Receipts:
         quota: Quota,
         can_list: bool,
         listing_grace_s: float,
+        idempotent: bool,
     ):
         self._journal = journal
         self._clock = clock
@@ -79,7 +80,7 @@ class Receipts:
             quota=quota,
             progress=self._progress,
         )
-        self.doubts = Doubts(journal, clock, listing_grace_s)
+        self.doubts = Doubts(journal, clock, listing_grace_s=listing_grace_s, idempotent=idempotent)
         """What cannot be known, for now or for good."""
         self.duplicates = Duplicates(journal, clock, tell, can_list=can_list)
         """Batches that do others' work."""
@@ -150,15 +151,17 @@ class Receipts:
             elif index in found.hidden:
                 self.doubts.shows_nothing(shard)
             else:
-                reason = "the provider's listing has no such batch"
-                self.doubts.create_settled(index)
-                rejected = entries.CreateRejected(
-                    index, shard.current.number, reason, doubtful=True
-                )
-                self._record(rejected)
+                self._repeat(shard)
         if waits:
             self._tell(Looking(len(waits), max(waits)))
             self._patience.postpone(Find(), min(max(waits), 5))
+
+    def _repeat(self, shard: Shard) -> None:
+        """Create again: no batch was found, or the same one comes back."""
+        index, number = shard.plan.index, shard.current.number
+        reason = "the provider shows no such batch"
+        self.doubts.create_settled(index)
+        self._record(entries.CreateRejected(index, number, reason, doubtful=True))
 
     def _seen(self, look: PollerLook, survey: Survey | None) -> bool:
         """Take in where the batches stand; False where another look has to come first."""
@@ -270,7 +273,8 @@ class Receipts:
                 self._patience.postpone(call, self._patience.backoff_s(call))
             return
         if isinstance(error, CannotList):
-            self.doubts.cannot_list(str(error))
+            for shard in self.doubts.cannot_list(str(error)):
+                self._repeat(shard)
             return
         if isinstance(error, QuotaRefused):
             self._refused_for_quota(call, error)

@@ -351,6 +351,7 @@ class Run:
                 quota=quota,
                 can_list=can_list,
                 listing_grace_s=self._provider.listing_grace_s,
+                idempotent=self._provider.idempotency_header is not None,
             )
             self._driver = Driver(
                 self._journal,

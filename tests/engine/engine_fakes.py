@@ -156,6 +156,7 @@ class FakeProvider:
     clock: FakeClock
     page_size: int = 2
     keeps_metadata: bool = True
+    honours_keys: bool = False
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     batches: dict[str, FakeBatch] = field(default_factory=dict)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
@@ -206,6 +207,8 @@ class FakeProvider:
         idempotency_key: str,
     ) -> BatchSnapshot:
         def create() -> BatchSnapshot:
+            if self.honours_keys and idempotency_key in self.keys:
+                return list(self.batches.values())[self.keys.index(idempotency_key)].snapshot
             self.keys.append(idempotency_key)
             content = self.files[input_file_id][1]
             batch = FakeBatch(

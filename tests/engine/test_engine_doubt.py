@@ -1,5 +1,6 @@
 """What nobody can know: lost replies to `create`, and batches of unknown outcome."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +177,35 @@ def test_where_nothing_can_be_listed_only_the_user_decides(bench: Bench) -> None
         assert run.resubmit_lost() == 1
         run.settle()
     assert len(bench.server.batches) == 3
+
+
+def test_a_key_that_is_honoured_clears_up_what_no_listing_does(tmp_path: Path) -> None:
+    """Where a provider documents an idempotency key, a lost `create` is repeated under it."""
+    bench = Bench(tmp_path, can_list=False, idempotency_header="Idempotency-Key")
+    bench.server.honours_keys = True
+    run_id = bench.plan(4, shard_requests=2)
+    bench.server.will("create", reply_is_lost, request_is_lost, reply_is_lost)
+    bench.settle(run_id)
+    assert len(bench.server.batches) == 2
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+def test_a_key_is_not_believed_to_be_remembered_for_long(tmp_path: Path) -> None:
+    """Hours later nobody knows whether the key still stands for that batch: the user decides."""
+    bench = Bench(tmp_path, can_list=False, idempotency_header="Idempotency-Key")
+    run_id = bench.plan(2)
+
+    def dies(proceed: Any) -> Any:
+        proceed()
+        raise KeyboardInterrupt
+
+    bench.server.will("create", dies)
+    with pytest.raises(KeyboardInterrupt):
+        bench.settle(run_id)
+    bench.clock.advance(3600)
+    with pytest.raises(OutcomeUnknown, match="--resubmit"):
+        bench.settle(run_id)
+    assert len(bench.server.batches) == 1
 
 
 def test_a_listing_that_is_refused_is_no_listing(bench: Bench) -> None:
