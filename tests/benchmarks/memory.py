@@ -6,7 +6,6 @@ Each size runs as a process of its own against the embedded server, whose execut
 Exits 1 where a run takes 150 MB or more, or the largest takes over 1.5 times what 100,000 take.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -14,26 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from inputs import write_input
+
 LIMIT_MB = 150
 GROWTH = 1.5
 SIZES = (10_000, 100_000, 1_000_000)
-
-
-def write_input(path: Path, requests: int) -> None:
-    """Requests of about 200 bytes each."""
-    with path.open("wb") as stream:
-        for number in range(requests):
-            body = {
-                "model": "gpt-4o-mini",
-                "messages": [{"role": "user", "content": f"Say something about {number}, please."}],
-            }
-            request = {
-                "custom_id": f"request-{number}",
-                "method": "POST",
-                "url": "/v1/chat/completions",
-                "body": body,
-            }
-            stream.write(json.dumps(request).encode() + b"\n")
 
 
 def measure(requests: int, folder: Path) -> tuple[float, float]:
