@@ -12,24 +12,22 @@
       |
     the real server    `python -m openai_batch.local`, with an executor that echoes
 
-fault_bench has all of it for one run: it starts, kills, resumes, and compares.
+fault_bench has all of it for one run: it starts, kills, resumes, and compares. fault_matrix has the
+cases that README tells of, and prints what comes of them; fault_disk is full. fault_dice rolls
+what goes wrong, where that may be everything; fault_storm is a provider in such a weather, as a
+process of its own, for the soak (tests/benchmarks/soak.py).
 """
 
 import queue
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fault_bench import AT_A_TIME, Bench, Line, chats
+from fault_bench import Bench, Benches, Line, chats, idle_starters
 from fault_children import Starter, Upstream, real_server
 
+NewBench = Benches
 Starters = queue.SimpleQueue[Starter]
-NewBench = Callable[..., Bench]
-
-_FIELDS = ("provider", "speed", "state_disk", "output_disk")
 
 
 @pytest.fixture(scope="session")
@@ -41,29 +39,14 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def starters() -> Iterator[Starters]:
-    """What starts processes that drive runs."""
-    with ExitStack() as stack:
-        idle: Starters = queue.SimpleQueue()
-        for _ in range(AT_A_TIME):
-            idle.put(stack.enter_context(Starter()))
+    with idle_starters() as idle:
         yield idle
 
 
 @pytest.fixture
 def new_bench(tmp_path: Path, upstream: Upstream, starters: Starters) -> NewBench:
-    """Makes benches: `new_bench(6, shard_requests=2)` is one with six requests in three shards.
-
-    Enter each as a context manager. Options are settings of the plan, but for a bench's own fields.
-    """
-    numbers = count(1)
-
-    def make(requests: Any, **options: Any) -> Bench:
-        fields = {name: options.pop(name) for name in _FIELDS if name in options}
-        lines = chats(requests) if isinstance(requests, int) else requests
-        folder = tmp_path / f"bench-{next(numbers)}"
-        return Bench(folder, upstream, starters, lines, settings=options, **fields)
-
-    return make
+    """Makes benches (see `Benches`)."""
+    return Benches(tmp_path, upstream, starters)
 
 
 @pytest.fixture(scope="session")

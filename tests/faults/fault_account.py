@@ -58,7 +58,8 @@ class AccountBatch:
     size_bytes: int
     changes: tuple[Change, ...]
     refused: dict[str, Any] | None = None
-    ending: Ending | None = None
+    unexecuted: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
     looks: int = 0
     listings: int = 0
     cancelled: bool = False
@@ -71,7 +72,7 @@ class AccountBatch:
         """The requests that this batch executed, as far as anybody can know."""
         if self.refused is not None:
             return set()
-        return set(self.custom_ids) - (self.ending.unexecuted if self.ending else set())
+        return set(self.custom_ids) - self.unexecuted
 
 
 class Account:
@@ -94,6 +95,8 @@ class Account:
         self.quirks: list[Quirk] = []
         self.listing = Listing()
         self.quota: Quota | None = None
+        self.refusals = 0
+        """How often the queue was full."""
         self.looks_before_end = 0
         self.cancelling_leaves = 0
 
@@ -101,6 +104,11 @@ class Account:
         """How often each request was executed, by custom_id."""
         with self._lock:
             return Counter(id_ for batch in self.batches.values() for id_ in batch.executed)
+
+    def lost(self) -> Counter[str]:
+        """How often each request was executed and its answer lost, by custom_id."""
+        with self._lock:
+            return Counter(id_ for batch in self.batches.values() for id_ in batch.lost)
 
     def batch_sizes(self) -> list[int]:
         """How many requests each batch had that was really executed, in the order of creation."""
@@ -158,6 +166,7 @@ class Account:
         content = self._fetch(request, f"/files/{asked['input_file_id']}/content").body
         ids = tuple(json.loads(line)["custom_id"] for line in content.split(b"\n") if line)
         if self.quota and not self._has_room(self.quota, len(ids), len(content)):
+            self.refusals += 1
             if not self.quota.late:
                 after = self.quota.retry_after
                 headers = {} if after is None else {"retry_after": f"{after:g}"}
@@ -275,9 +284,10 @@ class Account:
         output, errors = (
             self._lines(request, raw[name]) for name in ("output_file_id", "error_file_id")
         )
-        ending = batch.ending = Ending(output, errors)
+        ending = Ending(output, errors)
         for change in batch.changes:
             change(ending)
+        batch.unexecuted, batch.lost = frozenset(ending.unexecuted), frozenset(ending.lost)
         raw["status"] = ending.status
         for name, key in (("output", "output_file_id"), ("errors", "error_file_id")):
             content = ending.content(name)

@@ -7,12 +7,13 @@ import os
 import queue
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from fault_calls import KILL
 from fault_children import WAIT_S, Starter, Upstream
 from fault_proxy import FaultProxy
 
@@ -119,6 +120,11 @@ class Bench:
         """`resume`, of the one unfinished run where no argument names another."""
         return self.command("resume", "-o", str(self.output), *_SHORT, *arguments)
 
+    def kill(self) -> None:
+        """End the process that makes a call just now, so that it never hears what came of it."""
+        with contextlib.suppress(queue.Empty):  # another of its calls was its death
+            os.kill(self.client_pid.get(timeout=1), KILL)
+
     def _perform(self, **work: Any) -> Ended:
         stdout, stderr = self.folder / "stdout", self.folder / "stderr"
         variables = {
@@ -207,6 +213,36 @@ class Bench:
         self.proxy.__exit__(*exc_info)
 
 
+@dataclass(frozen=True, slots=True)
+class Benches:
+    """Makes benches: `benches(6, shard_requests=2)` is one with six requests in three shards.
+
+    Enter each as a context manager. Options are settings of the plan, but for a bench's own fields.
+    """
+
+    folder: Path
+    upstream: Upstream
+    starters: "queue.SimpleQueue[Starter]"
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __call__(self, requests: Any, **options: Any) -> Bench:
+        fields = {name: options.pop(name) for name in _FIELDS if name in options}
+        lines = chats(requests) if isinstance(requests, int) else requests
+        folder = self.folder / f"bench-{next(self.numbers)}"
+        return Bench(folder, self.upstream, self.starters, lines, settings=options, **fields)
+
+
+@contextlib.contextmanager
+def idle_starters() -> "Iterator[queue.SimpleQueue[Starter]]":
+    """What starts processes that drive runs."""
+    with contextlib.ExitStack() as stack:
+        idle: queue.SimpleQueue[Starter] = queue.SimpleQueue()
+        for _ in range(AT_A_TIME):
+            idle.put(stack.enter_context(Starter()))
+        yield idle
+
+
+_FIELDS = ("provider", "speed", "state_disk", "output_disk")
 _SHORT = ("--interval", "0.05")
 AT_A_TIME = 2
 """Cases that run side by side: most of their time is waiting."""

@@ -1,4 +1,4 @@
-"""How a batch ends: what its two result files hold, and what of it was never executed."""
+"""How a batch ends: what its result files hold, what was never executed, and what is lost."""
 
 import json
 import random
@@ -11,13 +11,15 @@ from typing import Any
 class Ending:
     """How a batch ends: the lines of its files without their ends, and what it did not execute.
 
-    A file without lines is not there, unless it is in `present`.
+    A file without lines is not there, unless it is in `present`. What is `lost` was executed, and
+    the files do not say so.
     """
 
     output: list[bytes]
     errors: list[bytes]
     status: str = "completed"
     unexecuted: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     present: set[str] = field(default_factory=set)
     line_end: bytes = b"\n"
     last_line_end: bool = True
@@ -76,6 +78,7 @@ def drops(every: int) -> Change:
     """One row in so many comes back nowhere, although it was executed."""
 
     def change(ending: Ending) -> None:
+        ending.lost.update(_id(line) for line in ending.output[every - 1 :: every])
         ending.output = [line for at, line in enumerate(ending.output, 1) if at % every]
 
     return change
@@ -87,6 +90,7 @@ def loses_to_errors(every: int, status_code: int | None = 0) -> Change:
 
     def change(ending: Ending) -> None:
         lost = ending.output[::every]
+        ending.lost.update(map(_id, lost))
         ending.output = [line for at, line in enumerate(ending.output) if at % every]
         response = {"status_code": status_code, "request_id": "", "body": None}
         ending.errors += [_line(_id(line), response, None) for line in lost]

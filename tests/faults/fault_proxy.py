@@ -91,7 +91,8 @@ class FaultProxy(ThreadingHTTPServer):
         self.log: list[Logged] = []
         self._rules: list[Rule] = []
         self._calls = 0
-        self._lock = threading.Lock()
+        self._under_way = 0
+        self._lock = threading.Condition()
 
     @property
     def base_url(self) -> str:
@@ -145,11 +146,17 @@ class FaultProxy(ThreadingHTTPServer):
         account.listing = Listing(**script.get("listing", {}))
         account.quota = Quota(**script["quota"]) if "quota" in script else None
 
+    def rest(self) -> None:
+        """Wait until no call is under way, also none of a client that is dead."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._under_way == 0)
+
     def handle_one(self, handler: BaseHTTPRequestHandler, request: Request) -> None:
         """Answer one call, or not."""
         kind = self.account.kind(request)
         with self._lock:
             self._calls += 1
+            self._under_way += 1
             at = time.monotonic()
             exchange = Exchange(handler, request, self._calls, kind, self.account.answer)
             rule = next((rule for rule in self._rules if rule.applies(exchange)), None)
@@ -161,6 +168,9 @@ class FaultProxy(ThreadingHTTPServer):
         finally:
             called = (exchange.number, kind, request.method, request.path)
             self.log.append(Logged(*called, exchange.done, at))
+            with self._lock:
+                self._under_way -= 1
+                self._lock.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Tell of what is wrong with the proxy; a client that hung up is part of many tests."""
@@ -182,7 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         self.close_connection = True
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        size = int(self.headers.get("content-length", 0))
+        body = self.rfile.read(size)
+        if len(body) < size:  # the client died while it was sending
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         path = self.path.removeprefix(PREFIX)
         self.server.handle_one(self, Request(self.command, path, headers, body))

@@ -4,108 +4,20 @@ OPENAI_BATCH_CHAOS=1000 rolls so many instead of a few.
 """
 
 import os
-from collections.abc import Sequence
 from random import Random
 
 import pytest
 from conftest import NewBench
 from fault_account import Listing, Quota
-from fault_bench import GAVE_UP, OK, USAGE, Bench
-from fault_calls import (
-    Fault,
-    early_end,
-    garbage_after,
-    html_after,
-    meanwhile,
-    reset_after,
-    reset_before,
-    status,
-    status_after,
-    truncated,
-)
-from fault_endings import (
-    Change,
-    adds_foreign,
-    contradicts_itself,
-    ends_lines,
-    expires,
-    keeps_empty_files,
-    repeats,
-    shuffles,
-)
-from fault_quirks import (
-    DIALECTS,
-    Quirk,
-    dates_in_iso,
-    names_files_late,
-    says_first,
-    speaks,
-    writes_null,
-)
-from fault_wire import Exchange
-from test_kill import kill_client, was_killed
+from fault_bench import GAVE_UP, OK, USAGE
+from fault_dice import ending, failing, quirks
+from fault_endings import expires
+from test_kill import was_killed
 
 SEEDS = range(int(os.environ.get("OPENAI_BATCH_CHAOS", "8")))
 PROCESSES = 30
 FAULTS = 8
 GRACE = {"listing_grace_s": 40.0}
-
-WAYS: Sequence[Fault] = (
-    status(500),
-    status(503, retry_after=3),
-    status(429),
-    status(502, html=True),
-    reset_before(),
-    reset_after(),
-    status_after(500),
-    truncated(0.6),
-    early_end(0.6),
-    html_after(),
-    garbage_after(),
-)
-
-
-def failing(dice: Random, bench: Bench) -> Fault:
-    """Lets one call in five fail, until there were enough of them."""
-    left = FAULTS
-
-    def fault(exchange: Exchange) -> None:
-        nonlocal left
-        if left == 0 or dice.random() > 0.2:
-            exchange.send(exchange.forward())
-            return
-        left -= 1
-        if dice.random() < 0.3:
-            worked = dice.random() < 0.5
-            meanwhile(lambda: kill_client(bench), worked=worked, answers=False)(exchange)
-        else:
-            dice.choice(WAYS)(exchange)
-
-    return fault
-
-
-def ending(dice: Random) -> tuple[Change, ...]:
-    """How a batch may end without anything of it being lost."""
-    changes = [
-        contradicts_itself(1),
-        repeats(2),
-        adds_foreign(2),
-        shuffles(dice.randint(1, 9)),
-        ends_lines(dice.choice(["\n", "\r\n", "\n\n"]), last=dice.random() < 0.5),
-        keeps_empty_files(),
-    ]
-    return tuple(change for change in changes if dice.random() < 0.3)
-
-
-def quirks(dice: Random) -> list[Quirk]:
-    possible = [
-        names_files_late(dice.randint(1, 3)),
-        says_first(dice.choice([["in_progress"], ["on_mars"], [None, "finalizing"]])),
-        writes_null(dice.choice(["", None])),
-        dates_in_iso(),
-        speaks(dice.choice(sorted(DIALECTS))),
-    ]
-    return [quirk for quirk in possible if dice.random() < 0.3]
 
 
 @pytest.mark.parametrize("machines", ["one machine", "many machines"])
@@ -124,7 +36,7 @@ def test_chaos(new_bench: NewBench, seed: int, machines: str) -> None:
         account.listing = Listing(page_size=dice.choice([1, 2, 100]), lag_s=lag_s)
         if dice.random() < 0.3:
             account.quota = Quota(dice.randint(shard_requests // 2, rows), late=dice.random() < 0.5)
-        bench.proxy.fail(failing(dice, bench), times=None)
+        bench.proxy.fail(failing(dice, bench.kill, faults=FAULTS), times=None)
         run_id: str | None = None
         codes: list[int | str] = []
         for _ in range(PROCESSES):

@@ -3,11 +3,7 @@
 Each case has a disk of its own, so that every write on it may be the one that fails.
 """
 
-import contextlib
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,39 +12,14 @@ import pytest
 from conftest import NewBench
 from fault_bench import OK, UNEXPECTED, Bench, Ended, Line, answers, chat, every_n
 from fault_calls import meanwhile
+from fault_disk import PAGE_BYTES, can_mount, fill, make_room, small_disk
 
-DISK_BYTES = 1 << 20
-PAGE_BYTES = 4096
 SHARDS: dict[str, Any] = {"shard_requests": 2, "provider": {"listing_grace_s": 0.3}}
 SAYS_WHY = ("No space left on device", "disk is full", "bytes free")
 
-
-def _can_mount() -> bool:
-    return sys.platform == "linux" and os.geteuid() == 0
-
-
 pytestmark = pytest.mark.skipif(
-    not _can_mount(), reason="only root may mount a small disk (tmpfs), and only on Linux"
+    not can_mount(), reason="only root may mount a small disk (tmpfs), and only on Linux"
 )
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    folder.mkdir()
-    options = f"size={DISK_BYTES},mode=0700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(disk: Path, leaving: int) -> None:
-    """Let another program take all that is left but so many bytes."""
-    free = os.statvfs(disk).f_bavail * PAGE_BYTES - leaving
-    with (disk / "filler").open("wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, max(free, 1))
 
 
 def assert_says_why(ended: Ended, bench: Bench) -> None:
@@ -75,7 +46,7 @@ def test_a_disk_of_any_size(
             if failed:
                 said.append(ended.stderr)
                 assert_says_why(ended, bench)
-                (disk / "filler").unlink()
+                make_room(disk)
                 ended = bench.go_on()
             bench.assert_complete(ended, undisturbed)
             return failed
@@ -103,7 +74,7 @@ def test_a_disk_that_fills_up_meanwhile(
                 assert_says_why(ended, bench)
                 if pages == 0:  # and it stays so for a while
                     assert_says_why(bench.go_on(), bench)
-                (disk / "filler").unlink()
+                make_room(disk)
                 ended = bench.go_on()
             bench.assert_complete(ended, undisturbed)
             return rule.fired > 0
@@ -132,7 +103,7 @@ def test_a_disk_too_small_for_the_output(new_bench: NewBench, tmp_path: Path) ->
                 assert_says_why(ended, bench)
                 assert "the results are kept" in ended.stderr
                 assert [path.name for path in disk.iterdir()] == ["filler"]
-                (disk / "filler").unlink()
+                make_room(disk)
                 ended = bench.go_on()
             assert ended.code == OK, ended.stderr
             assert answers(bench.lines()) == [(f"r{n}", t) for n, t in enumerate(texts, 1)]

@@ -1,9 +1,6 @@
 """The process dies, by kill -9, anywhere: the next one goes on, and nothing is paid for twice."""
 
-import contextlib
 import json
-import os
-import queue
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -21,12 +18,6 @@ AFTER_PLANNING = 26
 """Planning is much the same in every run: so many things are done in it."""
 
 
-def kill_client(bench: Bench) -> None:
-    """End the process that makes the call, so that it never hears what came of it."""
-    with contextlib.suppress(queue.Empty):  # another of its calls was its death
-        os.kill(bench.client_pid.get(timeout=1), KILL)
-
-
 def was_killed(ended: Ended) -> bool:
     return ended.code in (-KILL, KILL)
 
@@ -37,7 +28,7 @@ def test_killed_at_any_call(new_bench: NewBench, undisturbed: Sequence[Line], wo
 
     def case(number: int) -> bool:
         with new_bench(6, shard_requests=2, provider={"listing_grace_s": GRACE_S}) as bench:
-            kill = meanwhile(lambda: kill_client(bench), worked=worked, answers=False)
+            kill = meanwhile(bench.kill, worked=worked, answers=False)
             rule = bench.proxy.fail(kill, number=number)
             ended = bench.run()
             assert was_killed(ended) == (rule.fired > 0), f"{ended.stderr}\n{bench.proxy.story()}"
