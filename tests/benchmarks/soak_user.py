@@ -113,7 +113,7 @@ class User:
                 run_id = None  # it was lost before anything of it was sent
             elif code not in (KILLED, GAVE_UP):
                 raise Violation(f"`{' '.join(command)}` exited {code}: {self._stderr.read_text()}")
-            elif code == KILLED and run_id and self._losses_left and self._dice.random() < 0.2:
+            elif code == KILLED and self._losses_left and self._dice.random() < 0.2:
                 self._lose_state()
                 again = (str(self.input),)
 
@@ -153,7 +153,8 @@ class User:
 
     def _lose_state(self) -> None:
         """Go to another machine, which takes until the provider has done what it was asked for."""
-        shutil.rmtree(self._state)
+        if self._state.exists():
+            shutil.rmtree(self._state)
         self.output.unlink(missing_ok=True)
         self._provider.tell({"rest": True})
         self._losses_left -= 1

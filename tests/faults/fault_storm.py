@@ -54,9 +54,9 @@ class Storm:
         self._client = 0
         self.lag_s = dice.choice([0.0, 0.5, 1.5])
         account.quirks = quirks(dice)
-        account.looks_before_end = dice.randint(0, 3)
+        account.looks_before_end = dice.randint(0, 6)
         account.listing = Listing(page_size=dice.choice([7, 20, 100]), lag_s=self.lag_s)
-        places = dice.choice([2, 5, 20])
+        places = dice.choice([1, 2, 4])
         account.quota = Quota(places * batch_requests, late=dice.random() < 0.5)
         account.endings = _endings(dice, batch_requests, -(-requests // batch_requests))
         account.every_ending = ending(dice)
