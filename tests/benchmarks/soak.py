@@ -50,6 +50,7 @@ def soak(requests: int, seed: int, folder: Path) -> Iterator[tuple[str, Any]]:
     yield "peak MB of a process", round(peak_mb)
     yield "processes", user.processes
     yield "of them", user.ends
+    yield "state directories lost", user.losses
     yield from account.items()
     yield "resent_unconfirmed", record["resent_unconfirmed"]
     check_answers(user.input, user.output)
@@ -81,6 +82,7 @@ def check_account(account: Mapping[str, Any], record: Mapping[str, Any], request
         "executed_without_need": 0,
         "executed_again": record["resent_unconfirmed"],
         "lost": record["resent_unconfirmed"],
+        "cancelled": 0,  # a batch that was made twice would be
     }
     found = {name: account[name] for name in wanted}
     if found != wanted:

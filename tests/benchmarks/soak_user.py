@@ -71,6 +71,7 @@ class User:
     def __init__(self, folder: Path, provider: Provider, dice: Random, batch_requests: int):
         self.input, self.output = folder / "input.jsonl", folder / "output.jsonl"
         self.ends: Counter[str] = Counter()
+        """How its processes ended."""
         self._folder = folder
         self._provider = provider
         self._dice = dice
@@ -91,7 +92,12 @@ class User:
     @property
     def processes(self) -> int:
         """How many were started."""
-        return sum(self.ends[end] for end in self.ends if end != _LOST)
+        return self.ends.total()
+
+    @property
+    def losses(self) -> int:
+        """How often the state directory was lost."""
+        return LOSSES - self._losses_left
 
     @property
     def peak_mb(self) -> float:
@@ -142,6 +148,7 @@ class User:
                     raise Violation(f"{command[0]} took longer than {HANGS_S:g} s") from None
                 self._deaths_left -= 1
                 end = "killed at a moment"
+            self._provider.tell({"client": None})
         self.ends[end] += 1
         lived_s = time.monotonic() - started
         print(f"{self.processes:4} {command[0]:6} {end}, {lived_s:.1f} s", file=sys.stderr)
@@ -158,7 +165,6 @@ class User:
         self.output.unlink(missing_ok=True)
         self._provider.tell({"rest": True})
         self._losses_left -= 1
-        self.ends[_LOST] += 1
         print("     the state directory is lost", file=sys.stderr)
 
     @property
@@ -168,6 +174,3 @@ class User:
     @property
     def _stderr(self) -> Path:
         return self._folder / "stderr"
-
-
-_LOST = "state lost"

@@ -5,7 +5,7 @@
 It prints its address, its key and how long its listing lags, and then answers each line of its
 standard input with a line:
 
-    {"client": 4711}    the process that may be killed from now on
+    {"client": 4711}    the process that may be killed from now on, or null
     {"rest": true}      answered once no call is under way and the listing shows every batch
     {"account": true}   what was executed, how often, and what went wrong
 
@@ -51,7 +51,7 @@ class Storm:
     def __init__(self, dice: Random, proxy: FaultProxy, requests: int, batch_requests: int):
         account = proxy.account
         self._proxy = proxy
-        self._client = 0
+        self._client: int | None = None
         self.lag_s = dice.choice([0.0, 0.5, 1.5])
         account.quirks = quirks(dice)
         account.looks_before_end = dice.randint(0, 6)
@@ -74,8 +74,9 @@ class Storm:
         return {}
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._client, KILL)
+        if self._client is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._client, KILL)
 
     def _account(self) -> dict[str, Any]:
         account, kinds = self._proxy.account, self._proxy.kinds()
@@ -88,6 +89,7 @@ class Storm:
             "lost": lost.total(),
             "executed_without_need": sum(times - 1 > lost[id_] for id_, times in again.items()),
             "batches": len(account.batch_sizes()),
+            "cancelled": kinds["cancel"],
             "refused for quota": account.refusals,
             "calls": dict(kinds.most_common()),
             "faults": dict(went_wrong.most_common()),
