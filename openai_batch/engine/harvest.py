@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import jsonl
 from ..errors import ProviderUnavailable, RunDamaged, StorageError
 from ..files import replacing
-from ..providers.interface import BatchClient
+from ..providers.interface import Reader
 from .entries import Harvested, RetryPlanned
 from .pool import Lane
 from .results import parse_result
@@ -34,7 +34,7 @@ class HarvestJob:
 
     shard: Shard
     spool: Spool
-    client: BatchClient
+    client: Reader
     may_retry: bool
     accept_gaps: bool
     """Whether rows that the files do not hold are missing for good, or worth another download."""

@@ -20,11 +20,12 @@ from ..errors import (
     UsageError,
 )
 from ..files import make_private_dir
-from ..providers.interface import BatchClient, BatchSnapshot
+from ..providers.interface import BatchSnapshot, Reader
 from .entries import BatchCreated, CreateStarted, Entry, ShardPlan, Uploaded, UploadStarted
 from .events import Warned
 from .journal import UNKNOWN_SHA256, Journal, RunInfo
 from .label import METADATA_KEY, Label
+from .persistent import Persistent
 from .restore import fetch_requests
 from .runs import Place, driving, new_run_id
 from .spool import Spool
@@ -79,15 +80,13 @@ def recover(
     )
 
 
-def _clients(
-    providers: Iterable["Provider"], place: Place
-) -> Iterable[tuple["Provider", BatchClient]]:
+def _clients(providers: Iterable["Provider"], place: Place) -> Iterable[tuple["Provider", Reader]]:
     from ..providers.client import open_client
 
     for provider in providers:
         client = open_client(provider, state_dir=place.state_dir)
         try:
-            yield provider, client
+            yield provider, Persistent(client, place)
         finally:
             client.close()
 
@@ -99,7 +98,7 @@ class _Batch:
 
 
 def _batches(
-    reference: str | Mapping[str, Any], client: BatchClient, provider: "Provider"
+    reference: str | Mapping[str, Any], client: Reader, provider: "Provider"
 ) -> list[_Batch]:
     """The batches that `reference` speaks of, and the others of the same run."""
     if isinstance(reference, str):
@@ -122,7 +121,7 @@ def _batches(
     return list(known.values())
 
 
-def _listed(client: BatchClient, provider: "Provider") -> Iterable[_Batch]:
+def _listed(client: Reader, provider: "Provider") -> Iterable[_Batch]:
     after = None
     while True:
         page = client.list_batches(after)
@@ -136,7 +135,7 @@ def _listed(client: BatchClient, provider: "Provider") -> Iterable[_Batch]:
         after = page.next_after
 
 
-def _labelled(snapshot: BatchSnapshot, client: BatchClient) -> _Batch:
+def _labelled(snapshot: BatchSnapshot, client: Reader) -> _Batch:
     """A batch with its label: from its metadata, else from the name of its input file."""
     label = Label.parse(snapshot.metadata.get(METADATA_KEY))
     if label is None and snapshot.input_file_id:
@@ -151,7 +150,7 @@ def _build(
     batches: list[_Batch],
     place: Place,
     provider: "Provider",
-    client: BatchClient,
+    client: Reader,
     *,
     retry: bool,
 ) -> str:
@@ -245,7 +244,7 @@ def _record(
     spool: Spool,
     place: Place,
     provider: "Provider",
-    client: BatchClient,
+    client: Reader,
     *,
     retry: bool,
 ) -> None:
@@ -296,7 +295,7 @@ def _record(
 
 
 def _fetch(
-    client: BatchClient, spool: Spool, index: int, snapshot: BatchSnapshot, rows: int
+    client: Reader, spool: Spool, index: int, snapshot: BatchSnapshot, rows: int
 ) -> tuple[int, int] | None:
     """The requests of a batch, as rows and bytes; None where they are not to be had.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from .. import jsonl
 from ..errors import NotFound, ProviderUnavailable, StorageError
 from ..files import replacing
-from ..providers.interface import BatchClient
+from ..providers.interface import Reader
 from .harvest import HarvestJob, Torn, harvest
 from .journal import Journal
 from .spool import Spool
@@ -18,7 +18,7 @@ without a sign of it."""
 
 
 def fetch_requests(
-    client: BatchClient, spool: Spool, shard: int, file_id: str, expected_rows: int | None
+    client: Reader, spool: Spool, shard: int, file_id: str, expected_rows: int | None
 ) -> tuple[int, int]:
     """Download a batch's input file as the requests of a shard; return its rows and bytes.
 
@@ -66,7 +66,7 @@ def _custom_id(content: bytes) -> str:
     return custom_id
 
 
-def restore(journal: Journal, client: BatchClient, spool: Spool) -> None:
+def restore(journal: Journal, client: Reader, spool: Spool) -> None:
     """Fetch requests and results of a delivered run again. May be repeated.
 
     The journal stays as it is: what it says was harvested is on disk again afterwards. Raises

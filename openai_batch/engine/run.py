@@ -17,6 +17,7 @@ from .harvest import plan_open_rows
 from .journal import RunInfo
 from .merge import Counts
 from .patience import Patience
+from .persistent import Persistent
 from .receipts import Receipts
 from .records import record, resent_unconfirmed
 from .refusals import refusal
@@ -305,7 +306,7 @@ class Run:
                 f"the results of {self.info.run_id} went to {where}, and its files were deleted at "
                 "the provider, as was asked for: there is nothing left to fetch"
             )
-        restore(self._journal, self._open_client(), self._spool)
+        restore(self._journal, Persistent(self._open_client(), self._place), self._spool)
         return True
 
     def _reopen_refused(self) -> None:

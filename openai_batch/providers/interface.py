@@ -110,7 +110,26 @@ class BatchPage:
     """Pass as `after` for the next page; None at the end."""
 
 
-class BatchClient(Protocol):
+class Reader(Protocol):
+    """The calls that change nothing at the provider."""
+
+    def retrieve_batch(self, batch_id: str) -> BatchSnapshot:
+        """One look at one batch. Raises NotFound, which may only mean another key."""
+
+    def list_batches(self, after: str | None = None) -> BatchPage:
+        """One page, as large as the provider allows."""
+
+    def retrieve_file(self, file_id: str) -> RemoteFile:
+        """Look up a file's name and size."""
+
+    def download(self, file_id: str, path: Path) -> int:
+        """Stream a file's content to `path` (replaced, not synced), and return its size in bytes.
+
+        A body that is shorter than it claimed raises ProviderUnavailable. Empty files are fine.
+        """
+
+
+class BatchClient(Reader, Protocol):
     """The remote calls a run needs. Safe to use from several threads.
 
     Every method makes one HTTP call and never repeats it: the engine decides what may be repeated.
@@ -139,23 +158,8 @@ class BatchClient(Protocol):
         only to a provider that documents one.
         """
 
-    def retrieve_batch(self, batch_id: str) -> BatchSnapshot:
-        """One look at one batch. Raises NotFound, which may only mean another key."""
-
-    def list_batches(self, after: str | None = None) -> BatchPage:
-        """One page, as large as the provider allows."""
-
     def cancel_batch(self, batch_id: str) -> BatchSnapshot:
         """Ask for a batch to be cancelled. May be repeated; raises ProviderRefused if it ended."""
-
-    def download(self, file_id: str, path: Path) -> int:
-        """Stream a file's content to `path` (replaced, not synced), and return its size in bytes.
-
-        A body that is shorter than it claimed raises ProviderUnavailable. Empty files are fine.
-        """
-
-    def retrieve_file(self, file_id: str) -> RemoteFile:
-        """Look up a file's name and size."""
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file. Raises NotFound if it is gone already."""

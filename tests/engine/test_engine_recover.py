@@ -396,7 +396,7 @@ def test_a_provider_that_could_not_answer_is_not_said_to_know_nothing(
     """If nobody knows the id and one was out of reach, that is what is reported."""
     other = Provider(name="other", base_url="http://other/v1", api_key="k")
     elsewhere.clients["other"] = FakeProvider(bench.clock)
-    elsewhere.clients["other"].will("retrieve", unreachable)
+    elsewhere.clients["other"].will("retrieve", *[unreachable] * 4)
     with pytest.raises(ProviderUnavailable, match="connection refused"):
         elsewhere.recover("batch_nope", other)
     with pytest.raises(UsageError, match=r"neither in .* nor known to a provider"):
