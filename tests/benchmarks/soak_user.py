@@ -77,7 +77,7 @@ class User:
         self._dice = dice
         self._state = folder / "state"
         self._deaths_left, self._losses_left = DEATHS, LOSSES
-        self._longest_life_s = 5 + self.input.stat().st_size / 5e6
+        self._longest_life_s = 5 + self.input.stat().st_size / 1e7
         config = folder / "providers.toml"
         row = f"[openai]\nbatch_input_max_requests = {batch_requests}\nlisting_grace_s = 5.0\n"
         config.write_text(row)

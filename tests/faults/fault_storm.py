@@ -35,7 +35,13 @@ from fault_proxy import FaultProxy
 FAULTS = 60
 """Calls that go wrong: each costs a wait of seconds, whatever the size of the run."""
 
-OFTEN = {"upload": 0.08, "create": 0.12, "download_output": 0.12, "download_errors": 0.12}
+OFTEN = {
+    "upload": 0.08,
+    "create": 0.12,
+    "download_output": 0.12,
+    "download_errors": 0.12,
+    "download_input": 0.04,
+}
 SELDOM = 0.01
 """The chances of a call to fail, by its kind. There are thousands of looks."""
 
