@@ -26,7 +26,6 @@ import pytest
 from fault_bench import Bench, Benches, Line, chats, idle_starters
 from fault_children import Starter, Upstream, real_server
 
-NewBench = Benches
 Starters = queue.SimpleQueue[Starter]
 
 
@@ -44,7 +43,7 @@ def starters() -> Iterator[Starters]:
 
 
 @pytest.fixture
-def new_bench(tmp_path: Path, upstream: Upstream, starters: Starters) -> NewBench:
+def new_bench(tmp_path: Path, upstream: Upstream, starters: Starters) -> Benches:
     """Makes benches (see `Benches`)."""
     return Benches(tmp_path, upstream, starters)
 

@@ -7,9 +7,8 @@ import os
 from random import Random
 
 import pytest
-from conftest import NewBench
 from fault_account import Listing, Quota
-from fault_bench import GAVE_UP, OK, USAGE
+from fault_bench import GAVE_UP, OK, USAGE, Benches
 from fault_dice import ending, failing, quirks
 from fault_endings import expires
 from test_kill import was_killed
@@ -22,7 +21,7 @@ GRACE = {"listing_grace_s": 40.0}
 
 @pytest.mark.parametrize("machines", ["one machine", "many machines"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_chaos(new_bench: NewBench, seed: int, machines: str) -> None:
+def test_chaos(new_bench: Benches, seed: int, machines: str) -> None:
     """However often it has to be started: in the end every row is there, and was paid for once."""
     dice = Random(seed)
     rows, shard_requests = dice.randint(3, 12), dice.randint(2, 5)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NewBench
-from fault_bench import OK, UNEXPECTED, Bench, Ended, Line, answers, chat, every_n
+from fault_bench import OK, UNEXPECTED, Bench, Benches, Ended, Line, answers, chat, every_n
 from fault_calls import meanwhile
 from fault_disk import PAGE_BYTES, can_mount, fill, make_room, small_disk
 
@@ -30,7 +29,7 @@ def assert_says_why(ended: Ended, bench: Bench) -> None:
 
 
 def test_a_disk_of_any_size(
-    new_bench: NewBench, undisturbed: Sequence[Line], tmp_path: Path
+    new_bench: Benches, undisturbed: Sequence[Line], tmp_path: Path
 ) -> None:
     """However little room there is from the start, page by page: with more, it goes on."""
     said = []
@@ -56,7 +55,7 @@ def test_a_disk_of_any_size(
 
 
 def test_a_disk_that_fills_up_meanwhile(
-    new_bench: NewBench, undisturbed: Sequence[Line], tmp_path: Path
+    new_bench: Benches, undisturbed: Sequence[Line], tmp_path: Path
 ) -> None:
     """Hardly a page is left from the n-th call on, for every n: with more, `resume` ends it all."""
     said = []
@@ -84,7 +83,7 @@ def test_a_disk_that_fills_up_meanwhile(
     assert_was_hit(said, "journal.db", ".output.jsonl", ".index")
 
 
-def test_a_disk_too_small_for_the_output(new_bench: NewBench, tmp_path: Path) -> None:
+def test_a_disk_too_small_for_the_output(new_bench: Benches, tmp_path: Path) -> None:
     """Where results go there is no room for them, page by page: they are kept, nothing is cut."""
     texts = [f"{letter} " * 1500 for letter in "abcdef"]
     requests = [chat(f"r{number}", text) for number, text in enumerate(texts, 1)]

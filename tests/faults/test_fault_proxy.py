@@ -4,12 +4,11 @@ import json
 import subprocess
 import sys
 
-from conftest import NewBench
-from fault_bench import SOME_FAILED, answers
+from fault_bench import SOME_FAILED, Benches, answers
 from fault_children import HERE, clean_environment
 
 
-def test_proxy_as_a_script(new_bench: NewBench) -> None:
+def test_proxy_as_a_script(new_bench: Benches) -> None:
     """It prints its address, does what its script says, and tells at the end what it has done."""
     with new_bench(6) as bench:
         script = bench.folder / "script.json"

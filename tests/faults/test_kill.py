@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 
 import pytest
-from conftest import NewBench
 from fault_account import Quota
-from fault_bench import OK, Bench, Ended, Line, every_n
+from fault_bench import OK, Bench, Benches, Ended, Line, every_n
 from fault_calls import KILL, meanwhile
 from fault_endings import expires
 
@@ -23,7 +22,7 @@ def was_killed(ended: Ended) -> bool:
 
 
 @pytest.mark.parametrize("worked", [False, True], ids=["before the work", "after the work"])
-def test_killed_at_any_call(new_bench: NewBench, undisturbed: Sequence[Line], worked: bool) -> None:
+def test_killed_at_any_call(new_bench: Benches, undisturbed: Sequence[Line], worked: bool) -> None:
     """The real command is killed at the n-th call, for every n, when it was carried out or not."""
 
     def case(number: int) -> bool:
@@ -40,7 +39,7 @@ def test_killed_at_any_call(new_bench: NewBench, undisturbed: Sequence[Line], wo
     assert every_n(case) >= 10
 
 
-def test_killed_before_anything_it_does(new_bench: NewBench, undisturbed: Sequence[Line]) -> None:
+def test_killed_before_anything_it_does(new_bench: Benches, undisturbed: Sequence[Line]) -> None:
     """The real command is killed before the n-th thing it does here or there, for every n.
 
     That is any transaction's begin or commit, any file opened for writing or renamed, any call.
@@ -74,7 +73,7 @@ def queue_is_too_small(bench: Bench) -> None:
 
 @pytest.mark.parametrize("arrange", [rows_expire, queue_is_too_small])
 def test_killed_while_plans_change(
-    new_bench: NewBench, undisturbed: Sequence[Line], arrange: Callable[[Bench], None]
+    new_bench: Benches, undisturbed: Sequence[Line], arrange: Callable[[Bench], None]
 ) -> None:
     """Killed anywhere in a run that has to plan a retry, or to halve a shard: it goes on."""
 
@@ -91,7 +90,7 @@ def test_killed_while_plans_change(
     assert every_n(case, first=AFTER_PLANNING) >= 60
 
 
-def test_killed_while_cancelling(new_bench: NewBench, undisturbed: Sequence[Line]) -> None:
+def test_killed_while_cancelling(new_bench: Benches, undisturbed: Sequence[Line]) -> None:
     """Killed anywhere in `cancel`: it can be repeated, and the run taken up again."""
 
     def case(number: int) -> bool:

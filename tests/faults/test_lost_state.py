@@ -4,8 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from conftest import NewBench
-from fault_bench import GAVE_UP, OK, Line, every_n
+from fault_bench import GAVE_UP, OK, Benches, Line, every_n
 from fault_calls import Fault, early_end, status, truncated
 from fault_endings import expires, shuffles
 
@@ -19,7 +18,7 @@ WAYS: dict[str, Fault] = {
 }
 
 
-def test_on_another_machine(new_bench: NewBench) -> None:
+def test_on_another_machine(new_bench: Benches) -> None:
     """Both batches have expired in part: the rest is sent from there, by the command line."""
     with new_bench(ROWS, shard_requests=100) as bench:
         bench.proxy.account.endings = [(expires(40),), (expires(80), shuffles())]
@@ -31,7 +30,7 @@ def test_on_another_machine(new_bench: NewBench) -> None:
         bench.assert_paid_once()
 
 
-def test_provider_is_out_while_a_run_is_rebuilt(new_bench: NewBench) -> None:
+def test_provider_is_out_while_a_run_is_rebuilt(new_bench: Benches) -> None:
     """Each call is made four times in all, then it is exit 7; the next try finds everything."""
     with new_bench(ROWS, shard_requests=100) as bench:
         ended = bench.command("run", "-c", "input.jsonl", "--shard-requests=100")
@@ -48,7 +47,7 @@ def test_provider_is_out_while_a_run_is_rebuilt(new_bench: NewBench) -> None:
 
 @pytest.mark.parametrize("fault", WAYS.values(), ids=WAYS)
 def test_any_one_call_may_fail_there(
-    new_bench: NewBench, undisturbed: Sequence[Line], fault: Fault
+    new_bench: Benches, undisturbed: Sequence[Line], fault: Fault
 ) -> None:
     """The n-th call on the other machine fails, for every n: it is made again, and all is well."""
 
@@ -66,7 +65,7 @@ def test_any_one_call_may_fail_there(
 
 @pytest.mark.parametrize("fault", WAYS.values(), ids=WAYS)
 def test_any_one_call_may_fail_when_results_are_fetched_again(
-    new_bench: NewBench, undisturbed: Sequence[Line], fault: Fault
+    new_bench: Benches, undisturbed: Sequence[Line], fault: Fault
 ) -> None:
     """`download` of a delivered run brings what the provider has, and loses no row."""
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from conftest import NewBench
-from fault_bench import GAVE_UP, OK, SPEED, Line, every_n
+from fault_bench import GAVE_UP, OK, SPEED, Benches, Line, every_n
 from fault_calls import (
     Fault,
     early_end,
@@ -35,7 +34,7 @@ WAYS: dict[str, Fault] = {
 
 @pytest.mark.parametrize("fault", WAYS.values(), ids=WAYS)
 def test_any_one_call_may_fail(
-    new_bench: NewBench, undisturbed: Sequence[Line], fault: Fault
+    new_bench: Benches, undisturbed: Sequence[Line], fault: Fault
 ) -> None:
     """The n-th call fails once, for every n: the results are the same, each paid for once."""
 
@@ -56,9 +55,7 @@ OUTAGE_SPEED = 6000.0
 """An hour, after which the engine gives up, takes 0.6 s."""
 
 
-def test_from_any_call_on_nothing_may_work(
-    new_bench: NewBench, undisturbed: Sequence[Line]
-) -> None:
+def test_from_any_call_on_nothing_may_work(new_bench: Benches, undisturbed: Sequence[Line]) -> None:
     """From the n-th call on every reply is lost, for every n: exit 7, and `resume` mends it all."""
 
     def case(number: int) -> bool:
@@ -95,7 +92,7 @@ UNDONE, DONE = status(500), reset_after()
     ],
 )
 def test_one_kind_of_call_may_always_fail(
-    new_bench: NewBench,
+    new_bench: Benches,
     undisturbed: Sequence[Line],
     kinds: Sequence[str],
     fault: Fault,

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import NewBench
-from fault_bench import GAVE_UP, SOME_FAILED, answers
+from fault_bench import GAVE_UP, SOME_FAILED, Benches, answers
 from fault_calls import reset_after
 from fault_endings import (
     adds_foreign,
@@ -44,7 +43,7 @@ ROWS = 200
         pytest.param(contradicts_itself(30), id="success and failure of one row"),
     ],
 )
-def test_odd_result_files(new_bench: NewBench, change: Any) -> None:
+def test_odd_result_files(new_bench: Benches, change: Any) -> None:
     """Odd lines are read for what they say, and a success is never thrown away."""
     with new_bench(ROWS) as bench:
         bench.proxy.account.endings = [(change,)]
@@ -52,7 +51,7 @@ def test_odd_result_files(new_bench: NewBench, change: Any) -> None:
         bench.assert_paid_once()
 
 
-def test_everything_odd_at_once(new_bench: NewBench) -> None:
+def test_everything_odd_at_once(new_bench: Benches) -> None:
     """Expired in part, shuffled, repeated, foreign, CRLF, in two shards and their second tries."""
     with new_bench(ROWS, shard_requests=100) as bench:
         bench.proxy.account.every_ending = (shuffles(3), ends_lines("\r\n", last=False))
@@ -63,7 +62,7 @@ def test_everything_odd_at_once(new_bench: NewBench) -> None:
         bench.assert_paid_once()
 
 
-def test_batch_expires_silently(new_bench: NewBench) -> None:
+def test_batch_expires_silently(new_bench: Benches) -> None:
     """Rows of which no file speaks are sent again, and the record says that it is not certain."""
     with new_bench(ROWS) as bench:
         bench.proxy.account.endings = [(expires(120, told=False),)]
@@ -74,7 +73,7 @@ def test_batch_expires_silently(new_bench: NewBench) -> None:
 
 
 @pytest.mark.parametrize("empty_output", [False, True], ids=["no output file", "an empty one"])
-def test_batch_expires_before_anything(new_bench: NewBench, empty_output: bool) -> None:
+def test_batch_expires_before_anything(new_bench: Benches, empty_output: bool) -> None:
     """A batch whose rows have all expired is sent again as a whole."""
     with new_bench(ROWS) as bench:
         empty = (keeps_empty_files(),) if empty_output else ()
@@ -83,7 +82,7 @@ def test_batch_expires_before_anything(new_bench: NewBench, empty_output: bool) 
         bench.assert_paid_once()
 
 
-def test_batch_expires_three_times(new_bench: NewBench) -> None:
+def test_batch_expires_three_times(new_bench: Benches) -> None:
     """After three tries the rest keeps the provider's line, in its place, and it is exit 3."""
     with new_bench(ROWS) as bench:
         bench.proxy.account.every_ending = (expires(40),)
@@ -96,7 +95,7 @@ def test_batch_expires_three_times(new_bench: NewBench) -> None:
         assert bench.proxy.account.executed() == {f"r{n}": 1 for n in range(1, 121)}
 
 
-def test_batch_cancelled_by_somebody(new_bench: NewBench) -> None:
+def test_batch_cancelled_by_somebody(new_bench: Benches) -> None:
     """What was finished is kept; the rest is sent when the run is named, and not before."""
     with new_bench(6) as bench:
         bench.proxy.account.endings = [(is_cancelled(4),)]
@@ -135,7 +134,7 @@ def test_batch_cancelled_by_somebody(new_bench: NewBench) -> None:
         pytest.param(lacks(["input_file_id"]), id="input file forgotten"),
     ],
 )
-def test_odd_batch_objects(new_bench: NewBench, quirk: Quirk) -> None:
+def test_odd_batch_objects(new_bench: Benches, quirk: Quirk) -> None:
     """However a provider describes its batches, they are followed to their ends, and found again.
 
     The reply to one `create` is lost, so that one of them has to be recognised.
@@ -155,7 +154,7 @@ def test_odd_batch_objects(new_bench: NewBench, quirk: Quirk) -> None:
         pytest.param([lacks(["request_counts"])], id="without counts"),
     ],
 )
-def test_error_file_before_the_output_file(new_bench: NewBench, counts: list[Quirk]) -> None:
+def test_error_file_before_the_output_file(new_bench: Benches, counts: list[Quirk]) -> None:
     """An expired batch that names its error file first is waited for: its output is paid."""
     with new_bench(ROWS) as bench:
         bench.proxy.account.endings = [(expires(120),)]
@@ -164,7 +163,7 @@ def test_error_file_before_the_output_file(new_bench: NewBench, counts: list[Qui
         bench.assert_paid_once()
 
 
-def test_completed_and_never_any_file(new_bench: NewBench) -> None:
+def test_completed_and_never_any_file(new_bench: Benches) -> None:
     """It is exit 7 after ten minutes; `resume` takes the files when they come at last."""
     with new_bench(ROWS, speed=2000.0) as bench:
         bench.proxy.account.quirks = [names_files_late(1_000_000)]

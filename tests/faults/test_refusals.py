@@ -1,8 +1,7 @@
 """What a status means, and that after every one of them the run can go on."""
 
 import pytest
-from conftest import NewBench
-from fault_bench import GAVE_UP, OK, REFUSED
+from fault_bench import GAVE_UP, OK, REFUSED, Benches
 from fault_calls import status
 
 CREDENTIALS = 4
@@ -30,7 +29,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("code", "kind", "expected"), CASES)
-def test_status_once(new_bench: NewBench, code: int, kind: str, expected: int) -> None:
+def test_status_once(new_bench: Benches, code: int, kind: str, expected: int) -> None:
     """Some statuses end the command, with the exit code for it; the next command ends the run."""
     with new_bench(ROWS, shard_requests=10) as bench:
         rule = bench.proxy.fail(status(code), on=kind)
@@ -45,7 +44,7 @@ def test_status_once(new_bench: NewBench, code: int, kind: str, expected: int) -
 
 @pytest.mark.parametrize("code", [429, 503])
 @pytest.mark.parametrize("kind", KINDS)
-def test_waits_as_long_as_it_is_asked_to(new_bench: NewBench, kind: str, code: int) -> None:
+def test_waits_as_long_as_it_is_asked_to(new_bench: Benches, kind: str, code: int) -> None:
     """Retry-After is honoured: the same call is not made before."""
     with new_bench(ROWS, speed=1000.0) as bench:
         bench.proxy.fail(status(code, retry_after=300), on=kind)
@@ -56,7 +55,7 @@ def test_waits_as_long_as_it_is_asked_to(new_bench: NewBench, kind: str, code: i
 
 
 @pytest.mark.parametrize("code", ["billing_hard_limit_reached", "insufficient_quota"])
-def test_unpaid_bill(new_bench: NewBench, code: str) -> None:
+def test_unpaid_bill(new_bench: Benches, code: str) -> None:
     """A bill does not clear by waiting: exit 7 at once, and once it is paid the run goes on."""
     with new_bench(ROWS) as bench:
         bench.proxy.fail(status(429, error=code), on="create", times=None)

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from conftest import NewBench
-from fault_bench import GAVE_UP, OK, REFUSED, Line, every_n
+from fault_bench import GAVE_UP, OK, REFUSED, Benches, Line, every_n
 from fault_calls import html_after, meanwhile, status
 from fault_stranger import Stranger
 
@@ -14,7 +13,7 @@ TIMED_OUT = GAVE_UP
 
 @pytest.mark.parametrize("worked", [False, True], ids=["before the work", "its reply is lost"])
 def test_another_organisations_key_from_any_call_on(
-    new_bench: NewBench, undisturbed: Sequence[Line], worked: bool
+    new_bench: Benches, undisturbed: Sequence[Line], worked: bool
 ) -> None:
     """From the n-th call on the key is another one's, for every n: nothing is paid for twice.
 
@@ -49,7 +48,7 @@ def test_another_organisations_key_from_any_call_on(
 
 
 def test_the_input_is_edited_and_deleted_meanwhile(
-    new_bench: NewBench, undisturbed: Sequence[Line]
+    new_bench: Benches, undisturbed: Sequence[Line]
 ) -> None:
     """A run is of the input as it was: what becomes of the file later does not matter."""
     with new_bench(6, shard_requests=2) as bench:
@@ -62,7 +61,7 @@ def test_the_input_is_edited_and_deleted_meanwhile(
 
 
 def test_two_machines_at_once_cancel_what_both_have_made(
-    new_bench: NewBench, undisturbed: Sequence[Line]
+    new_bench: Benches, undisturbed: Sequence[Line]
 ) -> None:
     """Another machine makes a batch for each shard as well: one of two counts, the other ends."""
     with new_bench(6, shard_requests=2) as bench:
@@ -79,7 +78,7 @@ def test_two_machines_at_once_cancel_what_both_have_made(
 
 
 def test_web_pages_in_place_of_every_answer(
-    new_bench: NewBench, undisturbed: Sequence[Line]
+    new_bench: Benches, undisturbed: Sequence[Line]
 ) -> None:
     """A captive portal answers everything with 200 and HTML: exit 7, and later all is well."""
     with new_bench(6, shard_requests=2, speed=6000.0) as bench:
