@@ -1,6 +1,6 @@
 """Results into input order, byte for byte the provider's, in constant memory."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -9,8 +9,6 @@ from ..errors import RunDamaged
 from .results import missing_line
 from .spool import Outcome, ResultIndex, Spool
 from .states import Phase, Shard
-
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -89,48 +87,23 @@ def _merge_shard(
     ids = spool.ids(number) if has_missing else []
     with ExitStack() as stack:
         opened: dict[int, BinaryIO] = {}
-        for first, last in _stretches(index):
-            outcome = index.outcomes[first]
+        entries = zip(index.outcomes, index.sources, index.offsets, index.lengths, strict=True)
+        for row, (outcome, code, offset, length) in enumerate(entries):
             if outcome in skipped:
                 continue
-            target = results if outcome == Outcome.SUCCEEDED or errors is None else errors
-            if outcome == Outcome.MISSING:
-                target.write(missing_line(ids[first]) + b"\n")
+            target = results if outcome == _SUCCEEDED or errors is None else errors
+            if outcome == _MISSING:
+                target.write(missing_line(ids[row]) + b"\n")
                 continue
-            code = index.sources[first]
             if code not in opened:
                 opened[code] = stack.enter_context(spool.open_results(number, code))
-            start = index.offsets[first]
-            _copy(opened[code], start, index.offsets[last] + index.lengths[last] - start, target)
-            target.write(b"\n")
+            opened[code].seek(offset)
+            line = opened[code].read(length)
+            if len(line) != length:
+                raise RunDamaged(f"{spool.result_file(number, code)} is shorter than its index")
+            target.write(line + b"\n")
 
 
-def _stretches(index: ResultIndex) -> Iterator[tuple[int, int]]:
-    """Rows whose lines stand one after another in one file, so that one read fetches them all."""
-    outcomes, sources, offsets, lengths = (
-        index.outcomes,
-        index.sources,
-        index.offsets,
-        index.lengths,
-    )
-    first = 0
-    for row in range(1, len(index) + 1):
-        if (
-            row < len(index)
-            and outcomes[row] == outcomes[first] != Outcome.MISSING
-            and sources[row] == sources[first]
-            and offsets[row] == offsets[row - 1] + lengths[row - 1] + 1
-        ):
-            continue
-        yield first, row - 1
-        first = row
-
-
-def _copy(source: BinaryIO, start: int, size: int, target: BinaryIO) -> None:
-    source.seek(start)
-    while size > 0:
-        chunk = source.read(min(size, _CHUNK_BYTES))
-        if not chunk:
-            raise RunDamaged(f"{source.name} is shorter than its index")
-        target.write(chunk)
-        size -= len(chunk)
+# Comparing plain numbers takes a third of the time of comparing members of an enumeration.
+_SUCCEEDED = int(Outcome.SUCCEEDED)
+_MISSING = int(Outcome.MISSING)

@@ -13,6 +13,7 @@ the newest one is all that merging needs.
 """
 
 import enum
+import io
 import shutil
 import struct
 from array import array
@@ -42,6 +43,8 @@ class Source(enum.IntEnum):
     OUTPUT = 0
     ERRORS = 1
 
+
+_READ_WHOLE_BYTES = 32 << 20
 
 _HEADER = struct.Struct("<4sI")
 _MAGIC = b"obi1"
@@ -165,11 +168,21 @@ class Spool:
         name = source.name.lower()
         return self.folder / f"shard-{shard:05d}-attempt-{attempt}.{name}.jsonl"
 
+    def result_file(self, shard: int, code: int) -> Path:
+        """The file that `source_code` stands for."""
+        return self.results(shard, code // 2, Source(code % 2))
+
     def open_results(self, shard: int, code: int) -> BinaryIO:
-        """Open the file that `source_code` stands for."""
-        path = self.results(shard, code // 2, Source(code % 2))
+        """Open the file that `source_code` stands for, to be read here and there.
+
+        Short lines come in files of moderate size, and reading those from the disk one by one takes
+        far longer than reading the file. Larger files have longer lines, or one line after another.
+        """
+        path = self.result_file(shard, code)
         try:
-            return path.open("rb", buffering=0)
+            if path.stat().st_size <= _READ_WHOLE_BYTES:
+                return io.BytesIO(path.read_bytes())
+            return path.open("rb")
         except OSError as error:
             raise RunDamaged(f"{path} is missing from the run: {error.strerror}") from error
 
