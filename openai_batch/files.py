@@ -42,9 +42,15 @@ def fsync_dir(path: Path) -> None:
         os.close(descriptor)
 
 
+BUFFER_BYTES = 1 << 20
+"""For files of many lines. Each call to the system lets other threads in, and the way back from it
+may take milliseconds where those are busy, so there had better be few."""
+
+
 def open_private(path: Path) -> BinaryIO:
     """Open `path` for writing from its start, mode 0600."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600), "wb")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
+    return os.fdopen(descriptor, "wb", BUFFER_BYTES)
 
 
 _BINARY = getattr(os, "O_BINARY", 0)

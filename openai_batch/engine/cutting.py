@@ -60,15 +60,23 @@ class ShardWriter:
         self._first_row = first_row
         self._keep = keep
         self.shards: list[ShardPlan] = []
-        self.rows = 0
-        self.total_bytes = 0
         self.sha256 = hashlib.sha256()
         self._ids: list[str] = []
         self._bytes = 0
         self._inputs = 0
         self._pending: list[bytes] = []
-        self._pending_bytes = 0
+        self._flushed_bytes = 0
         self._stream: BinaryIO | None = None
+
+    @property
+    def rows(self) -> int:
+        """Requests so far."""
+        return sum(shard.rows for shard in self.shards) + len(self._ids)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of the requests so far, one a line."""
+        return sum(shard.size_bytes for shard in self.shards) + self._bytes
 
     def add(self, content: bytes, checked: Checked) -> None:
         """Append one request, beginning a new shard where this one is full."""
@@ -84,11 +92,8 @@ class ShardWriter:
         self._bytes += size
         self._inputs += checked.inputs
         self._pending.append(content)
-        self._pending_bytes += size
-        if self._pending_bytes >= _FLUSH_BYTES:
+        if self._bytes - self._flushed_bytes >= _FLUSH_BYTES:
             self._flush()
-        self.rows += 1
-        self.total_bytes += size
 
     def finish(self) -> None:
         """End the last shard."""
@@ -105,7 +110,7 @@ class ShardWriter:
         data = b"\n".join(self._pending) + b"\n" if self._pending else b""
         self.sha256.update(data)
         self._pending.clear()
-        self._pending_bytes = 0
+        self._flushed_bytes = self._bytes
         if not self._keep:
             return
         with self._keeping():
@@ -133,10 +138,10 @@ class ShardWriter:
                 self._stream.close()
             self._stream = None
         self._spool.save_ids(index, self._ids)
-        first_row = self._first_row + self.rows - len(self._ids)
+        first_row = self._first_row + sum(shard.rows for shard in self.shards)
         self.shards.append(ShardPlan(index, first_row, len(self._ids), self._bytes))
         self._ids = []
-        self._bytes = self._inputs = 0
+        self._bytes = self._inputs = self._flushed_bytes = 0
 
     @property
     def _index(self) -> int:

@@ -222,19 +222,23 @@ def _read(
     writer = ShardWriter(spool, limits, keep=keep)
     models: dict[str, None] = {}
     endpoint = ""
+    row = offset = 0
     try:
         for number, content in requests:
             checked = validator.check(number, content)
             if checked is None:
                 continue
             unique.add(checked.custom_id)
-            numbers.add(writer.rows, number)
+            if number - row != offset:
+                offset = number - row
+                numbers.add(row, number)
             writer.add(content, checked)
             if checked.model is not None:
                 models[checked.model] = None
             endpoint = endpoint or checked.url
-            if writer.rows % _PROGRESS_EVERY == 0:
-                on_event(Planning(writer.rows, writer.total_bytes))
+            row += 1
+            if row % _PROGRESS_EVERY == 0:
+                on_event(Planning(row, writer.total_bytes))
         writer.finish()
         validator.finish()
         if suspects := unique.suspects():
@@ -272,13 +276,11 @@ class _LineNumbers:
     def __init__(self) -> None:
         self._rows = array("Q")
         self._lines = array("Q")
-        self._expected = 0
 
     def add(self, row: int, line: int) -> None:
-        if line != self._expected:
-            self._rows.append(row)
-            self._lines.append(line)
-        self._expected = line + 1
+        """From `row` on, which stands in `line`, each row is one line further."""
+        self._rows.append(row)
+        self._lines.append(line)
 
     def __getitem__(self, row: int) -> int:
         gap = bisect_right(self._rows, row) - 1

@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from .. import jsonl
 from ..errors import RunDamaged, StorageError
-from ..files import fsync_dir, replacing
+from ..files import BUFFER_BYTES, fsync_dir, replacing
 
 
 class Outcome(enum.IntEnum):
@@ -123,7 +123,7 @@ class Spool:
         """Open all requests of a shard. Raises RunDamaged where they are gone."""
         path = self.requests(shard, 1)
         try:
-            return path.open("rb")
+            return path.open("rb", BUFFER_BYTES)
         except OSError as error:
             raise RunDamaged(f"{path} is missing from the run: {error.strerror}") from error
 

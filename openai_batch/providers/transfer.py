@@ -20,14 +20,14 @@ _ENCODINGS = {"gzip", "x-gzip", "deflate"}
 
 
 def whole_content(response: "httpx2.Response", call: Call) -> Iterator[bytes]:
-    """The content in chunks of about 1 MiB, decoded.
+    """The content as it comes, decoded, in chunks of at most about 1 MiB.
 
     Raises ProviderUnavailable for a web page and for compressed data that lacks its end. That less
     came than was announced is noticed by the transport, which raises its own error; plain content
     without a length cannot be checked.
     """
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    received = response.iter_raw(CHUNK_BYTES)
+    received = response.iter_raw()
     if encoding == "identity":
         chunks = received
     elif encoding in _ENCODINGS:
