@@ -45,6 +45,17 @@ def parse(content: bytes) -> Any:
             raise ValueError(str(strict)) from None
 
 
+def is_utf8(content: bytes) -> bool:
+    """Whether `content` is text all through, which decoders do not look at in what they skip."""
+    if content.isascii():
+        return True
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def parse_exactly(content: bytes) -> Any:
     """Parse one JSON text so that `dumps` writes the same values again.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import jsonl
 from ..errors import ProviderUnavailable, RunDamaged, StorageError
-from ..files import replacing
+from ..files import BUFFER_BYTES, replacing
 from ..providers.interface import Reader
 from .entries import Harvested, RetryPlanned
 from .pool import Lane
@@ -101,6 +101,7 @@ def _torn(attempt: Attempt, files: dict[Source, Path]) -> str | None:
 
 
 _RETRYABLE = (Outcome.MISSING, Outcome.RETRYABLE)
+_SETTLED = (Outcome.SUCCEEDED, Outcome.FAILED)
 
 
 def _download(job: HarvestJob, attempt: Attempt) -> dict[Source, Path]:
@@ -145,9 +146,8 @@ def _reconcile(job: HarvestJob, ids: list[str], files: dict[Source, Path]) -> _T
     tally = _Tally(_previous_index(job, len(ids)))
     index = tally.index
     rows = {custom_id: row for row, custom_id in enumerate(ids)}
-    answered = bytearray(len(ids))
-    unexecuted = bytearray(len(ids))
-    before = bytes(index.outcomes)
+    taken = bytearray(_CLOSED * (outcome in _SETTLED) for outcome in index.outcomes)
+    unexecuted: set[int] = set()
     for source, path in files.items():
         code = source_code(attempt.number, source)
         for offset, line in _lines(path):
@@ -156,23 +156,25 @@ def _reconcile(job: HarvestJob, ids: list[str], files: dict[Source, Path]) -> _T
                 tally.unreadable += 1
                 continue
             row = rows.get(result.custom_id)
-            if row is None or before[row] in (Outcome.SUCCEEDED, Outcome.FAILED):
+            if row is None or taken[row] == _CLOSED:
                 tally.foreign += 1
                 continue
-            if answered[row]:
+            if taken[row]:
                 tally.repeated += 1
                 if index.outcomes[row] == Outcome.SUCCEEDED:
                     continue  # a success is never replaced by a later line
-            answered[row] = 1
-            unexecuted[row] = result.unexecuted
+                unexecuted.discard(row)
+            taken[row] = _ANSWERED
+            if result.unexecuted:
+                unexecuted.add(row)
             index.put(row, result.outcome, code, offset, len(line))
-    tally.missing_now = attempt.rows - sum(answered)
-    tally.unexecuted = sum(
-        1
-        for row, outcome in enumerate(index.outcomes)
-        if unexecuted[row] and outcome == Outcome.RETRYABLE
-    )
+    tally.missing_now = attempt.rows - taken.count(_ANSWERED)
+    tally.unexecuted = sum(index.outcomes[row] == Outcome.RETRYABLE for row in unexecuted)
     return tally
+
+
+_CLOSED, _ANSWERED = 1, 2
+"""What a row may be before its line comes: closed by an earlier attempt, or answered by this."""
 
 
 def _ids(job: HarvestJob, files: dict[Source, Path]) -> tuple[list[str], bool]:
@@ -219,10 +221,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Every line of a result file that is not blank, with its offset in bytes."""
     offset = 0
     try:
-        with path.open("rb") as stream:
+        with path.open("rb", BUFFER_BYTES) as stream:
             for line in stream:
                 content = line.rstrip(b"\r\n")
-                if content.strip():
+                if content and not content.isspace():
                     yield offset, content
                 offset += len(line)
     except OSError as error:

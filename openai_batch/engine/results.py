@@ -1,7 +1,8 @@
 """What one result line says, whatever the provider's dialect."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from .. import jsonl
 from .spool import Outcome
@@ -10,8 +11,7 @@ _NOT_EXECUTED_CODES = {"batch_expired", "batch_cancelled"}
 _RETRYABLE_STATUSES = {408, 409, 429}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, gc=False):
     """One result line. `unexecuted`: the provider says that the request was not carried out."""
 
     custom_id: str
@@ -25,6 +25,40 @@ def parse_result(line: bytes) -> Result | None:
     A failure stands in `error` or in `response.body.error`; a status code of 0, null or none at all
     means that the provider itself does not know, so another attempt may succeed.
     """
+    try:
+        usual = _read_usual(line)
+        if (
+            usual.error is usual.response.body.error is None
+            and 200 <= usual.response.status_code < 300
+            and jsonl.is_utf8(line)
+        ):
+            return Result(usual.custom_id, Outcome.SUCCEEDED)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    return _parse_closely(line)
+
+
+class _Body(msgspec.Struct, gc=False):
+    error: Any = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    status_code: int
+    body: _Body
+
+
+class _Usual(msgspec.Struct, gc=False):
+    """What nearly all lines look like. Reading only this takes a third of the time of parsing."""
+
+    custom_id: str
+    response: _Response
+    error: Any = None
+
+
+_read_usual = msgspec.json.Decoder(_Usual).decode
+
+
+def _parse_closely(line: bytes) -> Result | None:
     try:
         result = jsonl.parse(line)
     except ValueError:

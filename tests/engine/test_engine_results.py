@@ -134,6 +134,21 @@ def test_what_is_no_result_is_none(line: str) -> None:
     assert parse_result(line.encode("latin-1")) is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"custom_id":"a\xff","response":{"status_code":200,"body":{}}}',
+        b'{"custom_id":"a","response":{"status_code":200,"body":{"text":"\xff"}}}',
+        b'{"custom_id":"a","response":{"status_code":200,"body":{"text":"\\q"}}}',
+        b'{"custom_id":"a","response":{"status_code":200,"body":{"text":01}}}',
+        b'{"custom_id":"a","response":{"status_code":200,"body":{}}} x',
+    ],
+)
+def test_a_success_is_json_in_every_part(line: bytes) -> None:
+    """A damaged line is no success, wherever the damage is."""
+    assert parse_result(line) is None
+
+
 def test_a_missing_line_is_in_the_providers_shape() -> None:
     """The line of ours looks like the provider's; its custom_id is kept whatever it holds."""
     assert json.loads(missing_line("ü\u2028")) == {

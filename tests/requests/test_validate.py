@@ -65,6 +65,25 @@ def test_several_inputs_count_only_for_embeddings() -> None:
     assert check(line, line, rules=Rules())[0] == [Checked("a", "/v1/moderations", None, 1)] * 2
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b'"a"', b'"a\xff"'),
+        (b'"content": "x"', b'"content": "\xff"'),
+        (b'"content": "x"', b'"content": "\\q"'),
+        (b'"content": "x"', b'"content": 01'),
+        (b"}}", b'}, "more": "\xff"}'),
+        (b"}}", b"}}}"),
+    ],
+)
+def test_damage_is_found_in_every_part_of_a_request(damage: tuple[bytes, bytes]) -> None:
+    """A line like all others is read to its end, also where nothing of interest stands."""
+    good = json.dumps(request()).encode()
+    checked, faults = check(good, good.replace(*damage))
+    assert [one is None for one in checked] == [False, True]
+    assert [(fault.code, fault.line) for fault in faults] == [("invalid_json_line", 11)]
+
+
 BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
 
 
