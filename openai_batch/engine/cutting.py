@@ -78,18 +78,24 @@ class ShardWriter:
         """Bytes of the requests so far, one a line."""
         return sum(shard.size_bytes for shard in self.shards) + self._bytes
 
-    def add(self, content: bytes, checked: Checked) -> None:
-        """Append one request, beginning a new shard where this one is full."""
-        size = len(content) + 1
-        full = (
-            len(self._ids) >= self._limits.rows
-            or self._bytes + size > self._limits.size_bytes
-            or self._inputs + checked.inputs > self._limits.inputs
+    def has_room(self, content: bytes, checked: Checked) -> bool:
+        """Whether these requests, one a line, still fit into the shard that is being written."""
+        limits = self._limits
+        return (
+            len(self._ids) + len(checked.custom_ids) <= limits.rows
+            and self._bytes + len(content) + 1 <= limits.size_bytes
+            and self._inputs + checked.inputs <= limits.inputs
         )
-        if full and self._ids:
+
+    def add(self, content: bytes, checked: Checked) -> None:
+        """Append one request, or several that there is room for: lines without the last newline.
+
+        A new shard begins where this one is full.
+        """
+        if self._ids and not self.has_room(content, checked):
             self._end_shard()
-        self._ids.append(checked.custom_id)
-        self._bytes += size
+        self._ids += checked.custom_ids
+        self._bytes += len(content) + 1
         self._inputs += checked.inputs
         self._pending.append(content)
         if self._bytes - self._flushed_bytes >= _FLUSH_BYTES:

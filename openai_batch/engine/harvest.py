@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard, cast
 
 from .. import jsonl
 from ..errors import ProviderUnavailable, RunDamaged, StorageError
@@ -15,7 +16,7 @@ from ..files import BUFFER_BYTES, replacing
 from ..providers.interface import Reader
 from .entries import Harvested, RetryPlanned
 from .pool import Lane
-from .results import parse_result
+from .results import parse_result, succeeded
 from .spool import Outcome, ResultIndex, Source, Spool, source_code
 from .states import Attempt, Shard
 
@@ -150,7 +151,7 @@ def _reconcile(job: HarvestJob, ids: list[str], files: dict[Source, Path]) -> _T
     unexecuted: set[int] = set()
     for source, path in files.items():
         code = source_code(attempt.number, source)
-        for offset, line in _lines(path):
+        for offset, line in _take_successes(path, rows, taken, index, code):
             result = parse_result(line)
             if result is None:
                 tally.unreadable += 1
@@ -173,6 +174,33 @@ def _reconcile(job: HarvestJob, ids: list[str], files: dict[Source, Path]) -> _T
     return tally
 
 
+def _take_successes(
+    path: Path, rows: dict[str, int], taken: bytearray, index: ResultIndex, code: int
+) -> Iterator[tuple[int, bytes]]:
+    """Enter what is plain, which nearly everything is; yield every other line with its offset.
+
+    Plain is a block of lines which all are successes, of requests that wait for one.
+    """
+    offset = 0
+    for block in _blocks(path):
+        ids = succeeded(block)
+        found = None if ids is None else list(map(rows.get, ids))
+        if found is None or not _are_waiting(found, taken):
+            yield from _lines(block, offset)
+        else:
+            index.put_successes(found, code, offset, map(len, block.split(b"\n")))
+            for row in found:
+                taken[row] = _ANSWERED
+        offset += len(block)
+
+
+def _are_waiting(found: list[int | None], taken: bytearray) -> TypeGuard[list[int]]:
+    """Whether these are rows without an answer, each but once."""
+    if None in found or len(set(found)) < len(found):
+        return False
+    return not any(map(taken.__getitem__, cast("list[int]", found)))
+
+
 _CLOSED, _ANSWERED = 1, 2
 """What a row may be before its line comes: closed by an earlier attempt, or answered by this."""
 
@@ -189,9 +217,10 @@ def _ids(job: HarvestJob, files: dict[Source, Path]) -> tuple[list[str], bool]:
     earlier = (job.spool.results(index, a.number, s) for a in _earlier(job) for s in Source)
     seen: dict[str, None] = {}
     for path in (*(path for path in earlier if path.exists()), *files.values()):
-        for _, line in _lines(path):
-            if result := parse_result(line):
-                seen[result.custom_id] = None
+        for block in _blocks(path):
+            for _, line in _lines(block, 0):
+                if result := parse_result(line):
+                    seen[result.custom_id] = None
     return list(seen), False
 
 
@@ -217,18 +246,21 @@ def _unended_line(path: Path) -> bytes:
     return b"" if line.endswith(b"\n") else line
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Every line of a result file that is not blank, with its offset in bytes."""
-    offset = 0
+def _blocks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb", BUFFER_BYTES) as stream:
-            for line in stream:
-                content = line.rstrip(b"\r\n")
-                if content and not content.isspace():
-                    yield offset, content
-                offset += len(line)
+            yield from jsonl.blocks(stream)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _lines(block: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
+    """Every line that is not blank, with its offset in bytes; the block's own is `offset`."""
+    for line in block.split(b"\n"):
+        content = line.rstrip(b"\r")
+        if content and not content.isspace():
+            yield offset, content
+        offset += len(line) + 1
 
 
 def plan_open_rows(shard: Shard, spool: Spool) -> RetryPlanned | None:

@@ -1,5 +1,6 @@
 """From input to shards: the whole input is validated and on disk before anything is sent."""
 
+import io
 import math
 import shutil
 from array import array
@@ -14,7 +15,7 @@ from .. import jsonl
 from ..errors import Fault, InputInvalid, StorageError, UsageError
 from ..files import free_bytes, make_private_dir
 from ..requests.unique import UniqueIds
-from ..requests.validate import Rules, Validator
+from ..requests.validate import Checked, Rules, Validator
 from .cutting import Limits, ShardWriter
 from .entries import ShardPlan
 from .events import FaultFound, OnEvent, Planned, Planning, Warned
@@ -89,9 +90,9 @@ def plan(
         try:
             spool = place.spool(run_id)
             make_private_dir(spool.folder)
-            first, requests = _peek(stream)
+            first, blocks = _peek(stream)
             provider = provider_for(first)
-            planned = _read(requests, provider, settings, spool, place.on_event)
+            planned = _read(blocks, provider, settings, spool, place.on_event)
             planned.raise_if_faulty(input_name)
             if not allow_twin:
                 _refuse_twin(planned, provider, place)
@@ -139,9 +140,9 @@ def dry_run(
         try:
             spool = place.spool(run_id)
             make_private_dir(spool.folder)
-            first, requests = _peek(stream)
+            first, blocks = _peek(stream)
             provider = provider_for(first)
-            planned = _read(requests, provider, settings, spool, place.on_event, keep=False)
+            planned = _read(blocks, provider, settings, spool, place.on_event, keep=False)
         finally:
             shutil.rmtree(place.folder(run_id), ignore_errors=True)
     return {
@@ -182,23 +183,27 @@ class _Planned:
             )
 
 
-def _peek(stream: BinaryIO) -> tuple[str | None, Iterator[tuple[int, bytes]]]:
-    """The model that the first request names, and all lines from the first on."""
-    requests = jsonl.lines(stream)
-    first = next(requests, None)
-    if first is None:
-        return None, iter(())
-    model = None
+def _peek(stream: BinaryIO) -> tuple[str | None, Iterator[bytes]]:
+    """The model that the first request names, and everything, in blocks of whole lines."""
+    blocks = jsonl.blocks(stream)
+    blank: list[bytes] = []
+    for block in blocks:
+        for _, content in jsonl.lines(io.BytesIO(block)):
+            return _model_of(content), chain(blank, [block], blocks)
+        blank.append(block)
+    return None, iter(blank)
+
+
+def _model_of(content: bytes) -> str | None:
     try:
-        request = jsonl.parse(first[1])
-        model = request["body"]["model"]
+        model = jsonl.parse(content)["body"]["model"]
     except (ValueError, KeyError, TypeError):
-        pass  # the validator says what is wrong with it
-    return model if isinstance(model, str) else None, chain([first], requests)
+        return None  # the validator says what is wrong with it
+    return model if isinstance(model, str) else None
 
 
 def _read(
-    requests: Iterator[tuple[int, bytes]],
+    blocks: Iterator[bytes],
     provider: "Provider",
     settings: Settings,
     spool: Spool,
@@ -216,48 +221,70 @@ def _read(
         on_event(FaultFound(fault))
 
     validator = Validator(rules(provider, settings.shard_bytes), report)
-    unique = UniqueIds()
-    numbers = _LineNumbers()
     limits = Limits.of(provider, settings.shard_requests, settings.shard_bytes)
     writer = ShardWriter(spool, limits, keep=keep)
-    models: dict[str, None] = {}
-    endpoint = ""
-    row = offset = 0
+    intake = _Intake(validator, writer)
+    progress = _PROGRESS_EVERY
     try:
-        for number, content in requests:
-            checked = validator.check(number, content)
-            if checked is None:
-                continue
-            unique.add(checked.custom_id)
-            if number - row != offset:
-                offset = number - row
-                numbers.add(row, number)
-            writer.add(content, checked)
-            if checked.model is not None:
-                models[checked.model] = None
-            endpoint = endpoint or checked.url
-            row += 1
-            if row % _PROGRESS_EVERY == 0:
-                on_event(Planning(row, writer.total_bytes))
+        for block in blocks:
+            intake.take(block)
+            if intake.rows >= progress:
+                progress = intake.rows + _PROGRESS_EVERY
+                on_event(Planning(intake.rows, writer.total_bytes))
         writer.finish()
         validator.finish()
-        if suspects := unique.suspects():
+        if suspects := intake.unique.suspects():
             ids = chain.from_iterable(spool.ids(shard.index) for shard in writer.shards)
-            lines = ((numbers[row], custom_id) for row, custom_id in enumerate(ids))
-            for fault in unique.confirm(suspects, lines):
+            lines = ((intake.numbers[row], custom_id) for row, custom_id in enumerate(ids))
+            for fault in intake.unique.confirm(suspects, lines):
                 report(fault)
     finally:
         writer.close()
     return _Planned(
         writer.shards,
-        writer.rows,
+        intake.rows,
         writer.total_bytes,
         writer.sha256.hexdigest(),
-        endpoint,
-        list(models),
+        intake.endpoint,
+        list(intake.models),
         faults,
         codes,
     )
+
+
+class _Intake:
+    """Takes requests in as they come: a whole block where all are alike, else one by one."""
+
+    def __init__(self, validator: Validator, writer: ShardWriter) -> None:
+        self._validator = validator
+        self._writer = writer
+        self._line = 1
+        self.rows = 0
+        self.endpoint = ""
+        self.models: dict[str, None] = {}
+        self.unique = UniqueIds()
+        self.numbers = _LineNumbers()
+
+    def take(self, block: bytes) -> None:
+        """Check and keep the requests of the next lines, as far as they have no faults."""
+        checked = self._validator.check_block(block)
+        content = block.removesuffix(b"\n")
+        if checked is not None and self._writer.has_room(content, checked):
+            self._keep(self._line, content, checked)
+        else:
+            for number, content in jsonl.lines(io.BytesIO(block), self._line):
+                checked = self._validator.check(number, content)
+                if checked is not None:
+                    self._keep(number, content, checked)
+        self._line += block.count(b"\n")
+
+    def _keep(self, number: int, content: bytes, checked: Checked) -> None:
+        self.unique.update(checked.custom_ids)
+        self.numbers.add(self.rows, number, len(checked.custom_ids))
+        self._writer.add(content, checked)
+        self.models.update(dict.fromkeys(checked.models))
+        self.endpoint = self.endpoint or checked.url
+        self.rows += len(checked.custom_ids)
 
 
 def rules(provider: "Provider", shard_bytes: int | None = None) -> Rules:
@@ -276,11 +303,13 @@ class _LineNumbers:
     def __init__(self) -> None:
         self._rows = array("Q")
         self._lines = array("Q")
+        self._expected = 0
 
-    def add(self, row: int, line: int) -> None:
-        """From `row` on, which stands in `line`, each row is one line further."""
-        self._rows.append(row)
-        self._lines.append(line)
+    def add(self, row: int, line: int, count: int) -> None:
+        if line != self._expected:
+            self._rows.append(row)
+            self._lines.append(line)
+        self._expected = line + count
 
     def __getitem__(self, row: int) -> int:
         gap = bisect_right(self._rows, row) - 1

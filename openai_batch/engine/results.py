@@ -1,6 +1,6 @@
 """What one result line says, whatever the provider's dialect."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,36 +26,38 @@ def parse_result(line: bytes) -> Result | None:
     means that the provider itself does not know, so another attempt may succeed.
     """
     try:
-        usual = _read_usual(line)
-        if (
-            usual.error is usual.response.body.error is None
-            and 200 <= usual.response.status_code < 300
-            and jsonl.is_utf8(line)
-        ):
-            return Result(usual.custom_id, Outcome.SUCCEEDED)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    return _parse_closely(line)
+        success = _SUCCESSES.decode(line)
+    except jsonl.Unreadable:
+        return _parse_closely(line)
+    if not jsonl.is_utf8(line):
+        return None
+    return Result(success.custom_id, Outcome.SUCCEEDED)
+
+
+def succeeded(block: bytes) -> list[str] | None:
+    """The custom_ids of lines that are all plain successes; None where any is something else."""
+    successes = jsonl.decode_block(_SUCCESSES, block)
+    return None if successes is None else [success.custom_id for success in successes]
 
 
 class _Body(msgspec.Struct, gc=False):
-    error: Any = None
+    error: None = None
 
 
 class _Response(msgspec.Struct, gc=False):
-    status_code: int
+    status_code: Annotated[int, msgspec.Meta(ge=200, lt=300)]
     body: _Body
 
 
-class _Usual(msgspec.Struct, gc=False):
+class _Success(msgspec.Struct, gc=False):
     """What nearly all lines look like. Reading only this takes a third of the time of parsing."""
 
     custom_id: str
     response: _Response
-    error: Any = None
+    error: None = None
 
 
-_read_usual = msgspec.json.Decoder(_Usual).decode
+_SUCCESSES = msgspec.json.Decoder(_Success)
 
 
 def _parse_closely(line: bytes) -> Result | None:

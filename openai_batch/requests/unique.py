@@ -21,10 +21,11 @@ class UniqueIds:
         self._buckets = [array("q") for _ in range(256)]
         self._append_to = [bucket.append for bucket in self._buckets]
 
-    def add(self, custom_id: str) -> None:
-        """Take note of one request's id."""
-        value = hash(custom_id)
-        self._append_to[value & 255](value)
+    def update(self, custom_ids: Iterable[str]) -> None:
+        """Take note of requests' ids."""
+        append_to = self._append_to
+        for value in map(hash, custom_ids):
+            append_to[value & 255](value)
 
     def suspects(self) -> set[int]:
         """Hashes that more than one request has, at most MAX_SUSPECTS of them."""

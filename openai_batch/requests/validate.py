@@ -7,7 +7,7 @@ later. Codes are the provider's own where it has one for the fault.
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
@@ -36,13 +36,14 @@ class Rules:
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
-    """What is worth knowing of a request without faults."""
+    """What is worth knowing of requests without faults: of one, or of several that are alike."""
 
-    custom_id: str
+    custom_ids: list[str]
     url: str
-    model: str | None
+    models: list[str]
+    """Each but once; none where the requests name none."""
     inputs: int
-    """Texts to embed, for an embeddings request; 1 for any other."""
+    """Texts to embed, for embeddings requests; else one a request."""
 
 
 class Validator:
@@ -72,6 +73,17 @@ class Validator:
             self._refuse_size(line_number, len(content))
             return None
         return self._usual.recognise(content) or self._check_text(line_number, content)
+
+    def check_block(self, block: bytes) -> Checked | None:
+        """Check lines that are nothing but requests like the last good one; None for any other.
+
+        Of those nothing is reported: check them one by one. Raises nothing.
+        """
+        if len(block) > self._max_bytes:
+            return None
+        checked = self._usual.recognise_all(block)
+        self._lines += len(checked.custom_ids) if checked else 0
+        return checked
 
     def finish(self) -> None:
         """Report an input without any request. Call once, after the last line."""
@@ -220,51 +232,62 @@ class _Usual:
     def __init__(self, mixed_models: bool) -> None:
         self._mixed_models = mixed_models
         self._url = ""
-        self._model: str | None = None
         self._field = ""
         self._counts_inputs = False
-        self._read: Callable[[bytes], Any] | None = None
+        self._decoder: msgspec.json.Decoder[Any] | None = None
 
     def remember(self, request: dict[str, Any]) -> Checked:
         """Take the shape of a request that a closer look has passed."""
         url, body = request["url"], request["body"]
-        model = body.get("model")
+        model = body.get("model") if isinstance(body.get("model"), str) else None
         endpoint = endpoint_of(url)
         self._url = url
-        self._model = model if isinstance(model, str) else None
         self._counts_inputs = endpoint is not None and Kind.EMBEDDING in endpoint.kinds
         given = [_given(group, body) for group in (endpoint.required if endpoint else ())]
         *others, self._field = [name for name in given if name and name != "model"] or [""]
-        self._read = _reader(self._field, tuple(others)) if self._field else None
+        models = _ANY_MODEL if model and self._mixed_models else model
+        self._decoder = _decoder(url, models, self._field, tuple(others)) if self._field else None
         inputs = _count_inputs(body.get("input")) if self._counts_inputs else 1
-        return Checked(request["custom_id"], url, self._model, inputs)
+        return Checked([request["custom_id"]], url, [model] if model else [], inputs)
 
     def recognise(self, content: bytes) -> Checked | None:
         """What is worth knowing of a request of the usual shape, None for any other."""
-        if self._read is None:
+        if self._decoder is None:
             return None
         try:
-            request = self._read(content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            request = self._decoder.decode(content)
+        except jsonl.Unreadable:
             return None  # the closer look says what is wrong with it, if anything is
-        model = request.body.model
-        if (
-            request.url != self._url
-            or not (model == self._model or (self._mixed_models and model))
-            or request.body.stream
-            or not jsonl.is_utf8(content)
-        ):
-            return None
-        inputs = _count_inputs(getattr(request.body, self._field)) if self._counts_inputs else 1
-        return Checked(request.custom_id, self._url, model, inputs)
+        return self._sum([request]) if jsonl.is_utf8(content) else None
+
+    def recognise_all(self, block: bytes) -> Checked | None:
+        """The same of whole lines, of which each holds a request of the usual shape."""
+        requests = self._decoder and jsonl.decode_block(self._decoder, block)
+        return self._sum(requests) if requests else None
+
+    def _sum(self, requests: list[Any]) -> Checked:
+        inputs = len(requests)
+        if self._counts_inputs:
+            inputs = sum(_count_inputs(getattr(one.body, self._field)) for one in requests)
+        models = dict.fromkeys(one.body.model for one in requests)
+        custom_ids = [one.custom_id for one in requests]
+        return Checked(custom_ids, self._url, [model for model in models if model], inputs)
 
 
-@cache
-def _reader(field: str, others: tuple[str, ...]) -> Callable[[bytes], Any]:
-    """Reads a request whose body has these fields, none empty, and refuses any other.
+_ANY_MODEL = ""
 
-    `field` is what the request is about; the `others` are texts.
+
+@lru_cache(maxsize=64)
+def _decoder(
+    url: str, model: str | None, field: str, others: tuple[str, ...]
+) -> "msgspec.json.Decoder[Any] | None":
+    """Reads requests to `url` whose body has these fields, none empty, and refuses any other.
+
+    `field` is what the request is about; the `others` are texts. Where `model` is None, it names
+    none, where it is _ANY_MODEL, any. None where a name is beyond what decoders take.
     """
+    if not all(name.isascii() for name in (url, model or "")):
+        return None
     filled = msgspec.Meta(min_length=1)
     text = Annotated[str, filled]
     forms: dict[type, Any] = {
@@ -273,22 +296,19 @@ def _reader(field: str, others: tuple[str, ...]) -> Callable[[bytes], Any]:
         dict: Annotated[dict[str, msgspec.Raw], filled],
     }
     payload = reduce(or_, (forms[form] for form in FIELD_TYPES.get(field, (str, list))))
-    body = msgspec.defstruct(
-        "Body",
-        [
-            (field, payload),
-            *((name, text) for name in others),
-            ("model", str | None, None),
-            ("stream", bool, False),
-        ],
-        gc=False,
-    )
+    named: list[tuple[str, Any]] = [(field, payload), *((name, text) for name in others)]
+    absent: list[tuple[str, Any, Any]] = [("stream", None, None)]
+    if model is None:
+        absent.append(("model", None, None))
+    else:
+        named.append(("model", text if model == _ANY_MODEL else Literal[model]))
+    body = msgspec.defstruct("Body", [*named, *absent], gc=False)
     request = msgspec.defstruct(
         "Request",
-        [("custom_id", text), ("method", Literal["POST"]), ("url", str), ("body", body)],
+        [("custom_id", text), ("method", Literal["POST"]), ("url", Literal[url]), ("body", body)],
         gc=False,
     )
-    return msgspec.json.Decoder(request).decode
+    return msgspec.json.Decoder(request)
 
 
 def _given(group: tuple[str, ...], body: dict[str, Any]) -> str | None:

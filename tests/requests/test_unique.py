@@ -16,7 +16,7 @@ def duplicates(ids: list[str]) -> list[Fault]:
     """The faults of `ids`, which stand on lines 1, 2, …"""
     seen = UniqueIds()
     for custom_id in ids:
-        seen.add(custom_id)
+        seen.update([custom_id])
     return list(seen.confirm(seen.suspects(), enumerate(ids, 1)))
 
 
@@ -52,7 +52,7 @@ def test_suspects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = UniqueIds()
     for _ in range(2):
         for number in range(10_000):
-            seen.add(str(number))
+            seen.update([str(number)])
     assert 10 <= len(seen.suspects()) < 200
 
 
@@ -73,7 +73,7 @@ def test_memory_stays_below_sixteen_bytes_a_request() -> None:
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "seen = UniqueIds()\n"
-        "for number in range(1_000_000): seen.add(f'request-{number}')\n"
+        "for number in range(1_000_000): seen.update([f'request-{number}'])\n"
         "assert seen.suspects() == set()\n"
         "print(peak() - before)\n"
     )

@@ -40,9 +40,9 @@ def test_good_requests_pass() -> None:
     """A request without faults is summed up, and nothing is reported."""
     checked, faults = check(request(), request(custom_id="b"), request(custom_id="请求 3"))
     assert checked == [
-        Checked("a", "/v1/chat/completions", "gpt-4o-mini", 1),
-        Checked("b", "/v1/chat/completions", "gpt-4o-mini", 1),
-        Checked("请求 3", "/v1/chat/completions", "gpt-4o-mini", 1),
+        Checked(["a"], "/v1/chat/completions", ["gpt-4o-mini"], 1),
+        Checked(["b"], "/v1/chat/completions", ["gpt-4o-mini"], 1),
+        Checked(["请求 3"], "/v1/chat/completions", ["gpt-4o-mini"], 1),
     ]
     assert faults == []
 
@@ -62,7 +62,7 @@ def test_embedding_inputs_are_counted(value: Any, inputs: int) -> None:
 def test_several_inputs_count_only_for_embeddings() -> None:
     """A list of inputs to another endpoint is one request's matter."""
     line = request(url="/v1/moderations", body={"input": ["x", "y"]})
-    assert check(line, line, rules=Rules())[0] == [Checked("a", "/v1/moderations", None, 1)] * 2
+    assert check(line, line, rules=Rules())[0] == [Checked(["a"], "/v1/moderations", [], 1)] * 2
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_one_model_for_all() -> None:
         )
     ]
     checked, faults = check(request(), other, other, rules=Rules(mixed_models=True))
-    assert [one.model for one in checked if one] == ["gpt-4o-mini", "gpt-4o", "gpt-4o"]
+    assert [one.models for one in checked if one] == [["gpt-4o-mini"], ["gpt-4o"], ["gpt-4o"]]
     assert faults == []
 
 
@@ -324,7 +324,7 @@ def test_lone_surrogates_and_big_integers_pass() -> None:
         b'{"custom_id":"\\ud800","method":"POST","url":"/v1/chat/completions",'
         b'"body":{"model":"m","seed":1180591620717411303424,"messages":[{"content":"\\udfff"}]}}'
     )
-    assert check(line, line) == ([Checked("\ud800", "/v1/chat/completions", "m", 1)] * 2, [])
+    assert check(line, line) == ([Checked(["\ud800"], "/v1/chat/completions", ["m"], 1)] * 2, [])
 
 
 fields = st.sampled_from(["custom_id", "method", "url", "body", "model", "messages", "stream"])
