@@ -14,9 +14,9 @@ from .clock import Clock
 from .errors import NotFound, ProviderError
 from .providers.interface import BatchClient, BatchSnapshot, BatchStatus
 
-SHORTEST_DELAY_S = 1.5
+SHORTEST_DELAY_S = 0.5
 LONGEST_DELAY_S = 60.0
-_GROWTH = 1.5
+_GROWTH = 2.0
 _JITTER = 0.2  # so that many runs started together do not ask together for ever
 
 _WORTH_A_LISTING = 3  # below that, asking for each costs no more calls
@@ -41,7 +41,7 @@ class Poller:
     """Looks at batches, and says how long to wait before the next look.
 
     For one thread at a time. `can_list` is the provider's; a refused listing turns it off for good.
-    `interval_s` fixes the delay, else it grows from 1.5 to 60 seconds while nothing changes.
+    `interval_s` fixes the delay, else it grows from half a second to 60 seconds while nothing changes.
     """
 
     def __init__(

@@ -200,33 +200,31 @@ def delays(watcher: Poller, ids: list[str], count: int) -> list[float]:
 
 
 def test_the_delay_grows_while_nothing_changes():
-    """From 1.5 seconds by half each time, to a minute."""
+    """From half a second, twice as long each time, to a minute."""
     watcher = poller(FakeProvider("a"))
-    assert watcher.next_delay_s() == 1.5
-    assert delays(watcher, ["a"], 12) == [
-        *(1.5, 2.25, 3.38, 5.06, 7.59, 11.39, 17.09, 25.63, 38.44, 57.67, 60.0, 60.0),
-    ]
+    assert watcher.next_delay_s() == 0.5
+    assert delays(watcher, ["a"], 9) == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
 
 def test_a_change_makes_it_short_again():
     """A new status, a result file or a new batch is a change; a rising count is none."""
     provider = FakeProvider("a", "b")
     watcher = poller(provider)
-    assert delays(watcher, ["a"], 3) == [1.5, 2.25, 3.38]
+    assert delays(watcher, ["a"], 3) == [0.5, 1.0, 2.0]
     provider.batches["a"] = BatchStatus.COMPLETED
-    assert delays(watcher, ["a"], 2) == [1.5, 2.25]
+    assert delays(watcher, ["a"], 2) == [0.5, 1.0]
     provider.output["a"] = "file-1"
-    assert delays(watcher, ["a"], 2) == [1.5, 2.25]
-    assert delays(watcher, ["a", "b"], 2) == [1.5, 2.25]
-    assert delays(watcher, ["b"], 2) == [3.38, 5.06]
+    assert delays(watcher, ["a"], 2) == [0.5, 1.0]
+    assert delays(watcher, ["a", "b"], 2) == [0.5, 1.0]
+    assert delays(watcher, ["b"], 2) == [2.0, 4.0]
 
 
 def test_the_delay_is_spread():
     """By a fifth either way, so that many runs do not ask at the same moment."""
     watcher = poller(FakeProvider("a"), random=Random(1))
     spread = [watcher.next_delay_s() for _ in range(200)]
-    assert 1.2 <= min(spread) < 1.25
-    assert 1.75 < max(spread) <= 1.8
+    assert 0.4 <= min(spread) < 0.42
+    assert 0.58 < max(spread) <= 0.6
 
 
 def test_an_interval_that_the_user_set_is_kept():
@@ -245,9 +243,9 @@ def test_the_provider_may_ask_for_more(interval_s: float | None):
         watcher.look(["a"])
     assert watcher.next_delay_s() == 90.0
     clock.time_s += 89.0
-    assert watcher.next_delay_s() == (interval_s and 1.0) or 2.25
+    assert watcher.next_delay_s() == 1.0
     clock.time_s += 60.0
-    assert watcher.next_delay_s() == (interval_s or 2.25)
+    assert watcher.next_delay_s() == (interval_s or 1.0)
 
 
 def test_failures_lengthen_the_delay():
@@ -260,4 +258,4 @@ def test_failures_lengthen_the_delay():
         with pytest.raises(ProviderUnavailable):
             watcher.look(["a"])
         seen.append(watcher.next_delay_s())
-    assert seen == [2.25, 3.375, 5.0625]
+    assert seen == [1.0, 2.0, 4.0]
