@@ -39,13 +39,12 @@ def compare(requests: int, rounds: int) -> bool:
     with tempfile.TemporaryDirectory() as temporary:
         workload = Path(temporary, "workload")
         write_workload(workload, requests)
-        with instant_server(workload) as base_url:
-            for _ in range(rounds):
-                with tempfile.TemporaryDirectory(dir=temporary) as folder:
-                    floors.append(run_sdk(base_url, workload, Path(folder)))
-                with tempfile.TemporaryDirectory(dir=temporary) as folder:
-                    ours.append(run_product(base_url, workload, Path(folder)))
-                    entries = journal_entries_a_shard(Path(folder, "state"))
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as folder, instant_server() as base_url:
+                floors.append(run_sdk(base_url, workload, Path(folder)))
+            with tempfile.TemporaryDirectory() as folder, instant_server() as base_url:
+                ours.append(run_product(base_url, workload, Path(folder)))
+                entries = journal_entries_a_shard(Path(folder, "state"))
     floor_s = median(one.wall_s for one in floors)
     wall_s = median(one.wall_s for one in ours)
     peak_mb = median(one.peak_mb for one in ours)

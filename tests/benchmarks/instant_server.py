@@ -1,24 +1,51 @@
-"""OpenAI's Files and Batches protocol over files that are there already: no think time at all.
+"""OpenAI's Files and Batches protocol without think time.
 
-    python instant_server.py WORKLOAD_FOLDER
+    python instant_server.py FOLDER shuffled|in-order
 
-Prints its address, and serves until its standard input closes. An upload is read and thrown away; a
-batch is completed at the first look, and its results are the file that `workload` wrote for the
-shard that begins with the same request.
+Prints its address, and serves until its standard input closes. The results of a file are written to
+FOLDER while it is uploaded, from its custom_ids alone; a batch is completed at the first look.
 """
 
 import itertools
 import json
+import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from workload import results_path
-
-_READ_BYTES = 1 << 20
 _ids = itertools.count(1)
+
+_CUSTOM_ID = re.compile(rb'^\{"custom_id": ("[^"]*")', re.MULTILINE)
+_RESULT = json.dumps(
+    {
+        "id": "batch_req_1",
+        "custom_id": 0,
+        "response": {
+            "status_code": 200,
+            "body": {
+                "id": "chatcmpl-1",
+                "object": "chat.completion",
+                "created": 1_760_000_000,
+                "model": "gpt-4o-mini",
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": "There is nothing to say."},
+                        "finish_reason": "stop",
+                    }
+                ],
+                "usage": {"prompt_tokens": 22, "completion_tokens": 9, "total_tokens": 31},
+            },
+        },
+        "error": None,
+    }
+)
+_BEFORE, _AFTER = _RESULT.replace('"custom_id": 0', '"custom_id": |').encode().split(b"|")
+
+_APART = 997
+"""Shuffled results that follow one another belong to requests so far apart."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -27,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     folder: Path
+    shuffled: bool
     files: dict[str, Path]
     batches: dict[str, dict[str, Any]]
 
@@ -50,21 +78,19 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_error(404)
 
     def _take_file(self) -> dict[str, Any]:
-        """Read a multipart upload, of which only the first request's custom_id is wanted."""
-        left = int(self.headers["Content-Length"])
-        head = bytearray()
-        while left:
-            chunk = self.rfile.read1(min(left, _READ_BYTES))
-            left -= len(chunk)
-            if len(head) < _READ_BYTES:
-                head += chunk
-        first = json.loads(head[head.index(b'{"custom_id"') :].split(b"\n", 1)[0])
+        """Read a multipart upload and write its results."""
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        custom_ids = _CUSTOM_ID.findall(content)
+        if self.shuffled:
+            custom_ids = [one for first in range(_APART) for one in custom_ids[first::_APART]]
         file_id = f"file-{next(_ids)}"
-        self.files[file_id] = results_path(self.folder, first["custom_id"])
+        path = self.folder / f"{file_id}.jsonl"
+        path.write_bytes(_BEFORE + (_AFTER + b"\n" + _BEFORE).join(custom_ids) + _AFTER + b"\n")
+        self.files[file_id] = path
         return {
             "id": file_id,
             "object": "file",
-            "bytes": 0,
+            "bytes": len(content),
             "created_at": 0,
             "filename": "input.jsonl",
             "purpose": "batch",
@@ -83,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
             "created_at": 0,
             "metadata": asked.get("metadata"),
             "status": "completed",
-            # The input's own id stands for its results too: an upload is never read again.
+            # The input's own id stands for its results too: an input is never read again.
             "output_file_id": asked["input_file_id"],
             "error_file_id": None,
         }
@@ -111,7 +137,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    Handler.folder, Handler.files, Handler.batches = Path(sys.argv[1]), {}, {}
+    Handler.folder, Handler.shuffled = Path(sys.argv[1]), sys.argv[2] == "shuffled"
+    Handler.files, Handler.batches = {}, {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(f"http://127.0.0.1:{server.server_port}/v1", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,20 +41,25 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> Mea
     return Measured(wall_s, kilobytes / 1024)
 
 
-def write_workload(folder: Path, requests: int, *, shuffled: bool = True) -> None:
-    """Write the files of `workload` in a process of its own."""
-    order = "shuffled" if shuffled else "in-order"
-    run([str(_HERE / "workload.py"), str(folder), str(requests), order])
+def write_workload(folder: Path, requests: int) -> None:
+    """Write the files of `workload` to a new folder, in a process of its own."""
+    folder.mkdir()
+    run([str(_HERE / "workload.py"), str(folder), str(requests)])
 
 
 @contextlib.contextmanager
-def instant_server(workload: Path) -> Iterator[str]:
-    """A server that answers at once; yields its base URL."""
+def instant_server(*, shuffled: bool = True) -> Iterator[str]:
+    """A server that answers at once, with results `shuffled` in each file; yields its base URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(_HERE / "instant_server.py"), folder, "shuffled" if shuffled else "in-order"]
+        with _served(command) as base_url:
+            yield base_url
+
+
+@contextlib.contextmanager
+def _served(command: list[str]) -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, str(_HERE / "instant_server.py"), str(workload)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -26,7 +26,7 @@ def measure(requests: int) -> Measured:
         workload, folder = Path(temporary, "workload"), Path(temporary, "run")
         folder.mkdir()
         write_workload(workload, requests)
-        with instant_server(workload) as base_url:
+        with instant_server() as base_url:
             return run_product(base_url, workload, folder)
 
 

@@ -72,9 +72,9 @@ def compare(requests: int, rounds: int, *, shuffled: bool) -> bool:
     with tempfile.TemporaryDirectory() as temporary:
         workload, target = Path(temporary, "workload"), Path(temporary, "target")
         place = Place(Path(temporary, "state"))
-        write_workload(workload, requests, shuffled=shuffled)
+        write_workload(workload, requests)
         with (
-            instant_server(workload) as base_url,
+            instant_server(shuffled=shuffled) as base_url,
             harvested(base_url, workload, place.state_dir) as run,
         ):
             results = sorted(place.spool(run.info.run_id).folder.glob("*.output.jsonl"))
