@@ -41,7 +41,7 @@ class Poller:
     """Looks at batches, and says how long to wait before the next look.
 
     For one thread at a time. `can_list` is the provider's; a refused listing turns it off for good.
-    `interval_s` fixes the delay, else it grows from half a second to 60 seconds while nothing changes.
+    `interval_s` fixes the delay, else it grows from 0.5 to 60 seconds while nothing changes.
     """
 
     def __init__(

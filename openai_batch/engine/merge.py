@@ -1,8 +1,11 @@
 """Results into input order, byte for byte the provider's, in constant memory."""
 
+import io
+from array import array
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import add
 from typing import BinaryIO
 
 from ..errors import RunDamaged
@@ -83,6 +86,8 @@ def _merge_shard(
     skipped: Collection[int],
 ) -> None:
     number = shard.plan.index
+    if _merge_whole_file(number, index, spool, results):
+        return
     has_missing = Outcome.MISSING in index.outcomes and Outcome.MISSING not in skipped
     ids = spool.ids(number) if has_missing else []
     with ExitStack() as stack:
@@ -103,6 +108,31 @@ def _merge_shard(
                 raise RunDamaged(f"{spool.result_file(number, code)} is shorter than its index")
             target.write(line + b"\n")
 
+
+def _merge_whole_file(number: int, index: ResultIndex, spool: Spool, results: BinaryIO) -> bool:
+    """Write a shard of which every request succeeded, in one file that may be read at once.
+
+    That is the usual end, and takes a third of the time of looking at each row. False where it is
+    not so, and nothing was written.
+    """
+    codes = set(index.sources)
+    if len(codes) != 1 or index.count(Outcome.SUCCEEDED) < len(index):
+        return False
+    with spool.open_results(number, codes.pop()) as opened:
+        if not isinstance(opened, io.BytesIO):
+            return False
+        content = opened.getvalue()
+    ends = array("Q", map(add, index.offsets, index.lengths))
+    if max(ends) > len(content):
+        return False  # damaged: the other way says how
+    for first in range(0, len(index), _ROWS_TOGETHER):
+        rows = slice(first, first + _ROWS_TOGETHER)
+        lines = map(content.__getitem__, map(slice, index.offsets[rows], ends[rows]))
+        results.write(b"\n".join(lines) + b"\n")
+    return True
+
+
+_ROWS_TOGETHER = 1_000
 
 # Comparing plain numbers takes a third of the time of comparing members of an enumeration.
 _SUCCEEDED = int(Outcome.SUCCEEDED)
