@@ -41,6 +41,28 @@ def test_a_bom_crlf_and_blank_lines_are_left_out(bench: Bench) -> None:
     assert shards(bench, run_id) == [b"\n".join(lines) + b"\n"]
 
 
+def test_a_long_input_is_cut_and_checked_like_a_short_one(bench: Bench) -> None:
+    """Where lines are read many at a time: sizes of shards, bytes, ids and line numbers are right.
+
+    The odd lines stand far from the beginning, and a shard ends among lines that are alike.
+    """
+    lines = [json.dumps(request(f"r{number}")).encode() for number in range(9_000)]
+    lines[5_000] = b" \t" + lines[5_000]
+    lines.insert(7_000, b"")
+    run_id = bench.plan(b"\n".join(lines), shard_requests=4_000)
+    parts = shards(bench, run_id)
+    assert [part.count(b"\n") for part in parts] == [4_000, 4_000, 1_000]
+    assert b"".join(parts).splitlines() == [line.strip() for line in lines if line]
+    assert bench.place.spool(run_id).ids(2) == [f"r{number}" for number in range(4_000, 8_000)]
+
+    lines[8_500] = lines[8_600]
+    lines[8_700] = b"{"
+    with pytest.raises(InputInvalid) as raised:
+        bench.plan(b"\n".join(lines), shard_requests=4_000)
+    found = [(fault.line, fault.code) for fault in raised.value.faults]
+    assert found == [(8_701, "invalid_json_line"), (8_601, "duplicate_custom_id")]
+
+
 def test_requests_stay_as_they_are(bench: Bench) -> None:
     """Spaces, escapes, long numbers, U+2028 and lone surrogates reach the provider unchanged."""
     line = (
