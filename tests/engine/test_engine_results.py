@@ -319,6 +319,29 @@ def test_rows_are_counted_by_id(tmp_path: Path) -> None:
     assert shard.retry.size_bytes == retried.stat().st_size
 
 
+def test_odd_lines_among_many_are_counted_too(tmp_path: Path) -> None:
+    """Where lines are read many at a time, those that are no plain success of their own count."""
+    shard = Ended(tmp_path, 9_000)
+    lines = [success(custom_id) for custom_id in reversed(shard.ids)]
+    lines[4_000] = failure("r5000")
+    lines[6_000:6_000] = [success("r8999"), success("stranger")]
+    shard.ends(jsonl(lines))
+    harvested = shard.harvest()
+    assert (harvested.succeeded, harvested.failed, harvested.missing) == (8_999, 1, 0)
+    assert (harvested.repeated, harvested.foreign) == (1, 1)
+    in_order = [success(f"r{number}") for number in range(1, 9_001)]
+    in_order[4_999] = failure("r5000")
+    assert shard.merged() == jsonl(in_order)
+
+
+def test_a_whole_shard_of_successes_comes_out_in_order(tmp_path: Path) -> None:
+    """Also where the provider shuffled its lines."""
+    shard = Ended(tmp_path, 2_500)
+    shard.ends(jsonl(success(custom_id) for custom_id in sorted(shard.ids)))
+    assert shard.harvest().succeeded == 2_500
+    assert shard.merged() == jsonl(success(f"r{number}") for number in range(1, 2_501))
+
+
 def test_a_success_beats_a_failure_in_the_other_file(tmp_path: Path) -> None:
     """A row in both files is a success, in whichever order they are read."""
     shard = Ended(tmp_path, 2)
