@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from inputs import write_input
 from soak_user import User, Violation, provider
+from workload import write_input
 
 BATCHES = 100
 """The run's, at any size: so the number of faults does not grow with it, nor the time they cost."""

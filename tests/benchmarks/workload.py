@@ -24,6 +24,12 @@ def write_workload(folder: Path, requests: int) -> None:
             (folder / f"{first:09d}.requests.jsonl").write_bytes(content)
 
 
+def write_input(path: Path, requests: int) -> None:
+    """Write the input alone."""
+    with path.open("wb") as stream:
+        stream.writelines(map(request_line, range(requests)))
+
+
 def uploads(folder: Path) -> Iterator[Path]:
     """The files to be uploaded, in input order."""
     return iter(sorted(folder.glob("*.requests.jsonl")))
