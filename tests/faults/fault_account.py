@@ -196,7 +196,7 @@ class Account:
         """A batch that failed because the queue was full, as OpenAI shows it."""
         problem = {
             "code": _TOKEN_LIMIT,
-            "message": "Enqueued token limit reached. Limit: 2,000 enqueued tokens.",
+            "message": "Enqueued token limit reached. Limit: 20 enqueued tokens.",
             "line": None,
             "param": None,
         }
