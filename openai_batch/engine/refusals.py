@@ -19,9 +19,13 @@ from .watching import Progress
 RATE_TRIES = 3
 """Plain 429s with none of our batches queued before the shard is taken for too large."""
 
-FITTING_TRIES = 10
-"""Refusals of a shard alone that is smaller than the limit that they name: others fill the queue,
-and a smaller shard would wait as well. They take about ten minutes."""
+PATIENT_TRIES = 10
+"""Refusals of a shard alone where its size need not be the reason. They take about ten minutes.
+
+Where it is smaller than the limit that they name, others fill the queue, and a smaller shard would
+wait as well. Where a `create` of it is in doubt, its own batch may fill the queue unseen, and would
+execute what the halves do; but to wait for ever would end nothing.
+"""
 
 BYTES_PER_TOKEN = 3
 """Text has at least so many bytes a token, so that this counts too many tokens rather than few."""
@@ -109,9 +113,7 @@ class Refusals:
             wait_s = self._patience.failed(call, message, retry_after_s)
             tries = self._patience.failures(call)
             too_large = tries >= _tries_before_halving(shard.current, code, message)
-            # A batch that may turn up yet would execute what the halves do.
-            attempt = shard.current
-            divisible = attempt.number == 1 and attempt.rows > 1 and not attempt.doubted
+            divisible = shard.current.number == 1 and shard.plan.rows > 1
             if too_large and divisible and not queued:
                 self._record(halve(shard, self._journal.state, self._spool))
                 wait_s = None
@@ -126,8 +128,10 @@ _LIMIT = re.compile(r"limit\W{1,3}([\d,_]+)\s+(?:enqueued\s+)?tokens", re.IGNORE
 
 def _tries_before_halving(attempt: Attempt, code: str | None, message: str) -> int:
     """How often a shard is refused alone before it is cut in two."""
+    if attempt.doubted:
+        return PATIENT_TRIES
     if code != TOKEN_LIMIT_CODE:
         return RATE_TRIES
     limit = _LIMIT.search(message)
     fits = limit and attempt.size_bytes / BYTES_PER_TOKEN <= int(re.sub(r"\D", "", limit[1]) or 0)
-    return FITTING_TRIES if fits else 1
+    return PATIENT_TRIES if fits else 1

@@ -14,6 +14,7 @@ from engine_fakes import (
     no_room,
     outcome,
     reply_is_lost,
+    request_is_lost,
     stays,
 )
 
@@ -126,6 +127,19 @@ def test_what_may_turn_up_yet_is_not_halved(bench: Bench) -> None:
     bench.settle(run_id)
     assert len(bench.server.batches) == 1
     assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+@pytest.mark.parametrize("code", ["token_limit_exceeded", None])
+def test_a_lost_create_of_what_is_too_large_is_no_endless_wait(
+    bench: Bench, code: str | None
+) -> None:
+    """A shard whose `create` came to nothing, unheard, is halved as well, ten minutes later."""
+    run_id = bench.plan(4)
+    bench.server.will("create", request_is_lost, *[no_room(code=code)] * 9)
+    started = bench.clock.monotonic()
+    bench.settle(run_id)
+    assert [len(batch.ids) for batch in bench.server.batches.values()] == [2, 2]
+    assert 400 < bench.clock.monotonic() - started < 1200
 
 
 def test_plain_429s_halve_only_after_some(bench: Bench) -> None:
