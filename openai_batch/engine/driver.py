@@ -86,7 +86,8 @@ class Driver:
         for now, OutcomeUnknown where only the user can say how to go on, and what a provider
         refuses for good as it comes.
         """
-        while not goal(self._journal.state) or self._receipts.duplicates.to_cancel:
+        # `cancel` writes from another process.
+        while not goal(self._journal.refresh()) or self._receipts.duplicates.to_cancel:
             self._advance(may_submit=may_submit, may_look=may_look)
 
     def step(self, *, may_submit: bool) -> None:
@@ -94,7 +95,7 @@ class Driver:
         target = self._receipts.looks + 1
         self._receipts.look_at = self._clock.monotonic()
         while True:
-            running = in_phase(self._journal.state, Phase.RUNNING)
+            running = in_phase(self._journal.refresh(), Phase.RUNNING)
             looked = self._receipts.looks >= target or not running
             view = self._view(may_submit=may_submit, may_look=not looked)
             if looked and not self._busy and not scheduler.next_calls(view):

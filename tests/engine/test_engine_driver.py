@@ -565,3 +565,16 @@ def test_a_cancelled_run_sends_nothing_more(bench: Bench) -> None:
         run.settle()
     assert bench.server.executed == {"r1": 1, "r2": 1, "r3": 1, "r4": 1}
     assert bench.record(run_id)["status"] == "completed"
+
+
+def test_a_process_with_more_to_send_sends_nothing_after_a_cancel(bench: Bench) -> None:
+    """What another process has cancelled meanwhile is not begun, however long this one was idle."""
+    bench.server.will("create", raising(ProviderRefused("400", status_code=400)))
+    run_id = bench.plan(2, shard_requests=1)
+    with bench.open(run_id) as run:
+        with pytest.raises(ProviderRefused):
+            run.settle()
+        request_cancel(bench.place, run_id)
+        run.step()
+        assert run.settled
+    assert bench.server.batches == {}
