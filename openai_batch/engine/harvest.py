@@ -266,13 +266,25 @@ def _lines(block: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
 def plan_open_rows(shard: Shard, spool: Spool) -> RetryPlanned | None:
     """Plan an attempt at what a harvested shard left open.
 
-    None where that is nothing, or where the requests are nowhere any more.
+    None where that is nothing, where the requests are nowhere any more, or where nobody can say
+    whether they were executed.
     """
-    if not spool.knows_ids(shard.plan.index):
+    if not spool.knows_ids(shard.plan.index) or _ended_without_a_word(shard.current):
         return None
     index = ResultIndex.load(spool.index_path(shard.plan.index, shard.current.number))
     retryable = [row for row, outcome in enumerate(index.outcomes) if outcome in _RETRYABLE]
     return _plan_retry(shard, spool, retryable) if retryable else None
+
+
+def _ended_without_a_word(attempt: Attempt) -> bool:
+    """Whether a batch named no file at its end, nor said that it was cancelled with nothing done.
+
+    Of a cancelled run it counts as harvested all the same: nothing of it was to be sent again.
+    """
+    seen = attempt.seen
+    assert seen is not None
+    undone = seen.status == "cancelled" and seen.completed == 0
+    return not (seen.output_file_id or seen.error_file_id or undone)
 
 
 def _plan_retry(shard: Shard, spool: Spool, retryable: list[int]) -> RetryPlanned:

@@ -14,6 +14,7 @@ from engine_fakes import (
     FakeRun,
     answers,
     end,
+    ends_without_files,
     expires_after,
     failure,
     outcome,
@@ -42,7 +43,7 @@ from openai_batch.errors import (
     StillRunning,
     UsageError,
 )
-from openai_batch.providers.interface import BatchStatus, RemoteFile
+from openai_batch.providers.interface import BatchStatus, RemoteFile, RequestCounts
 
 
 def test_every_request_ends_once_in_its_place(bench: Bench) -> None:
@@ -578,3 +579,37 @@ def test_a_process_with_more_to_send_sends_nothing_after_a_cancel(bench: Bench) 
         run.step()
         assert run.settled
     assert bench.server.batches == {}
+
+
+def test_a_cancelled_batch_of_unknown_outcome_is_not_sent_again(bench: Bench) -> None:
+    """Naming a cancelled run sends its open requests, but none that may have been executed."""
+    bench.server.behaviours = [ends_without_files]
+    run_id = bench.plan(2, shard_requests=1, max_in_flight=1)
+    with bench.open(run_id) as run, pytest.raises(GaveUp):
+        run.submit()
+    request_cancel(bench.place, run_id)
+    bench.settle(run_id)
+    with bench.open(run_id) as run:
+        run.allow_sending()
+        run.settle()
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert outcome(bench.deliver(run_id)) == [("r1", "missing"), ("r2", "200")]
+
+
+def test_a_batch_that_was_cancelled_before_it_began_is_sent_again(bench: Bench) -> None:
+    """Without files, but with the provider's word that nothing was done, a request may follow."""
+
+    def cancelled_at_once(provider: FakeProvider, batch: FakeBatch) -> None:
+        batch.status = BatchStatus.CANCELLED
+        batch.counts = RequestCounts(1, 0, 0)
+
+    bench.server.behaviours = [cancelled_at_once]
+    run_id = bench.plan(1)
+    with bench.open(run_id) as run:
+        run.submit()
+    request_cancel(bench.place, run_id)
+    bench.settle(run_id)
+    with bench.open(run_id) as run:
+        run.allow_sending()
+        run.settle()
+    assert outcome(bench.deliver(run_id)) == [("r1", "200")]
