@@ -100,7 +100,10 @@ def _harvest_again(job: HarvestJob) -> None:
     for _ in range(TRIES):
         with contextlib.suppress(Torn):
             again, _ = harvest(job)
-            if before is None or again.missing <= before.missing:
+            # Where the input is gone too, what a short file lacks is not even missing.
+            if before is None or (
+                again.succeeded >= before.succeeded and again.failed >= before.failed
+            ):
                 return
     raise ProviderUnavailable(
         f"the results of {job.shard.current.batch_id} came with gaps they did not have before; "

@@ -27,6 +27,7 @@ from engine_fakes import (
     success,
     unexecuted,
     unreachable,
+    well,
 )
 
 from openai_batch.engine.deliver import Delivery
@@ -466,6 +467,24 @@ def test_a_delivered_run_whose_input_is_deleted_is_fetched_again(bench: Bench) -
     bench.server.files.pop("file-1")
     again = outcome(bench.deliver(run_id))
     assert again == [("r1", "200"), ("r3", "200"), ("r2", "400"), ("r4", "200")]
+
+
+def test_results_cut_short_are_noticed_without_the_input(bench: Bench) -> None:
+    """Of a delivered run whose input is deleted, a file that comes short is fetched once more."""
+    run_id = bench.plan(3)
+    bench.settle(run_id)
+    bench.deliver(run_id)
+    bench.server.files.pop("file-1")
+
+    def comes_short(proceed: Any) -> Any:
+        name, content = bench.server.files["file-2"]
+        bench.server.files["file-2"] = (name, content[: content.index(b"\n") + 1])
+        size = proceed()
+        bench.server.files["file-2"] = (name, content)
+        return size
+
+    bench.server.will("download", well, comes_short)
+    assert outcome(bench.deliver(run_id)) == ALL_200[:3]
 
 
 def test_a_spool_that_was_half_removed_is_no_damage(bench: Bench) -> None:
