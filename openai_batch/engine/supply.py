@@ -74,7 +74,9 @@ def supply(place: Place, run_id: str, stream: BinaryIO, provider: "Provider") ->
 
 
 def _lacks(spool: Spool, shard: Shard) -> bool:
-    return not spool.ids_path(shard.plan.index).exists()
+    """Whether a shard's requests are wanted: not once its results stand in their output's order,
+    which is not the input's."""
+    return shard.last_harvest is None and not spool.ids_path(shard.plan.index).exists()
 
 
 def _read(

@@ -238,6 +238,25 @@ def test_a_deleted_input_leaves_the_order_of_the_output(bench: Bench, elsewhere:
     assert len(bench.server.batches) == 1
 
 
+def test_an_input_that_comes_too_late_names_no_other_request(
+    bench: Bench, elsewhere: Elsewhere
+) -> None:
+    """Results that were put in the order of their output keep it: no failure is another's."""
+    bench.server.behaviours = [answers(success("r3"), failure("r1", 500), success("r2"))]
+    record = submitted(bench, 3)
+    bench.server.files.pop("file-1")
+    run_id = elsewhere.recover(record)
+    elsewhere.here.settle(run_id)
+    supply(elsewhere.here.place, run_id, io.BytesIO(ids_as_input([1, 2, 3])), bench.row)
+    with (
+        elsewhere.here.open(run_id) as run,
+        run.failed_requests() as failed,
+        pytest.raises(RunDamaged, match="is missing from the run"),
+    ):
+        list(failed)
+    assert outcome(elsewhere.here.deliver(run_id)) == [("r3", "200"), ("r1", "500"), ("r2", "200")]
+
+
 def test_requests_without_name_or_result_are_counted(bench: Bench, elsewhere: Elsewhere) -> None:
     """Where the input is gone, rows without a result have no line and count as missing."""
     bench.server.behaviours = [answers(success("r1"))]
