@@ -72,13 +72,15 @@ def _account(job: HarvestJob, files: dict[Source, Path]) -> tuple[Harvested, Ret
     index.save(job.spool.index_path(job.shard.plan.index, attempt.number))
     retryable = [row for row, outcome in enumerate(index.outcomes) if outcome in _RETRYABLE]
     missing = index.count(Outcome.MISSING)
+    # Rows that neither the input nor a result names: they have no place in the index.
+    nameless = max(job.shard.plan.rows - len(index), 0)
     succeeded = index.count(Outcome.SUCCEEDED)
     harvested = Harvested(
         shard=job.shard.plan.index,
         attempt=attempt.number,
         succeeded=succeeded,
         failed=len(index) - succeeded - missing,
-        missing=missing,
+        missing=missing + nameless,
         retryable=len(retryable),
         unconfirmed=len(retryable) - tally.unexecuted,
         repeated=tally.repeated,

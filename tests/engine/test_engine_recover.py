@@ -267,6 +267,8 @@ def test_requests_without_name_or_result_are_counted(bench: Bench, elsewhere: El
     with elsewhere.here.open(run_id) as run:
         counts = run.deliver(Delivery(io.BytesIO()))
     assert (counts.requests, counts.succeeded, counts.failed, counts.missing) == (3, 1, 0, 2)
+    told = elsewhere.here.record(run_id)["request_counts"]
+    assert told == {"total": 3, "completed": 1, "failed": 0, "missing": 2}
 
 
 def test_a_batch_made_elsewhere_is_fetched_and_not_sent(bench: Bench, elsewhere: Elsewhere) -> None:
