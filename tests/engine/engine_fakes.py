@@ -120,6 +120,10 @@ class FakeBatch:
     expires_at: float | None = None
     looks: int = 0
     hidden: bool = False
+    shown_at: float = 0.0
+    """When the listing begins to show it, in monotonic seconds."""
+    ending: Any = None
+    """What a behaviour has decided, and does not show yet."""
 
     @property
     def snapshot(self) -> BatchSnapshot:
@@ -210,28 +214,39 @@ class FakeProvider:
             if self.honours_keys and idempotency_key in self.keys:
                 return list(self.batches.values())[self.keys.index(idempotency_key)].snapshot
             self.keys.append(idempotency_key)
-            content = self.files[input_file_id][1]
-            batch = FakeBatch(
-                f"batch_{len(self.batches) + 1}",
-                input_file_id,
-                endpoint,
-                completion_window,
-                dict(metadata) if self.keeps_metadata else {},
-                self.clock.now(),
-                [json.loads(line)["custom_id"] for line in content.splitlines()],
-                self.behaviours.pop(0) if self.behaviours else completes,
-            )
-            self.batches[batch.id] = batch
-            return batch.snapshot
+            return self.begin(input_file_id, endpoint, completion_window, metadata).snapshot
 
         return self._call("create", create)
+
+    def begin(
+        self, input_file_id: str, endpoint: str, window: str, metadata: Mapping[str, str]
+    ) -> FakeBatch:
+        """The batch that a `create` makes."""
+        content = self.files[input_file_id][1]
+        batch = FakeBatch(
+            f"batch_{len(self.batches) + 1}",
+            input_file_id,
+            endpoint,
+            window,
+            dict(metadata) if self.keeps_metadata else {},
+            self.clock.now(),
+            [json.loads(line)["custom_id"] for line in content.splitlines()],
+            self.behaviours.pop(0) if self.behaviours else completes,
+        )
+        self.batches[batch.id] = batch
+        return batch
 
     def retrieve_batch(self, batch_id: str) -> BatchSnapshot:
         return self._call("retrieve", lambda: self._look(self._find(batch_id)))
 
     def list_batches(self, after: str | None = None) -> BatchPage:
         def page() -> BatchPage:
-            listed = [batch for batch in reversed(self.batches.values()) if not batch.hidden]
+            now = self.clock.monotonic()
+            listed = [
+                batch
+                for batch in reversed(self.batches.values())
+                if not batch.hidden and batch.shown_at <= now
+            ]
             names = [batch.id for batch in listed]
             start = names.index(after) + 1 if after else 0
             shown = listed[start : start + self.page_size]
@@ -422,10 +437,11 @@ def fails(code: str, message: str = "no") -> Behaviour:
 
 
 class FakeRun(Run):
-    """A run that is driven with a given client."""
+    """A run that is driven with a given client, and may be with a given pool."""
 
-    def __init__(self, *args: Any, client: FakeProvider, **options: Any):
+    def __init__(self, *args: Any, client: FakeProvider, pool: Any = None, **options: Any):
         self._given = client
+        self._pool = pool
         super().__init__(*args, **options)
 
     def _open_client(self) -> Any:
@@ -433,6 +449,7 @@ class FakeRun(Run):
 
     def _drive(self) -> Any:
         driver = super()._drive()
+        driver._pool = self._pool or driver._pool
         self._given.clock.busy = lambda: bool(driver._busy)
         return driver
 
