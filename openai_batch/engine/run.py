@@ -172,6 +172,7 @@ class Run:
         driver = self._drive()
         assert self._receipts is not None
         doubts = self._receipts.doubts
+        doubts.set_aside.clear()  # what was so an hour ago in this process may be known by now
         with contextlib.suppress(GaveUp):
             driver.step(may_submit=False)
             driver.drive(lambda state: not doubts.pending(), may_submit=False)

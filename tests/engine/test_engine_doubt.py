@@ -20,6 +20,7 @@ from engine_fakes import (
     server_error,
     stays,
     success,
+    unreachable,
 )
 
 from openai_batch.engine.doubts import window_s
@@ -295,6 +296,18 @@ def test_resubmit_does_not_take_what_is_late_for_lost(bench: Bench) -> None:
         assert run.resubmit_lost() == 0
         run.settle()
     assert bench.server.executed == {"r1": 1}
+
+
+def test_resubmit_does_not_act_on_what_was_unknown_before(bench: Bench) -> None:
+    """A batch set aside earlier in the same process is not given up by a look that fails."""
+    bench.server.behaviours = [is_forgotten]
+    run_id = bench.plan(1)
+    with bench.open(run_id) as run:
+        with pytest.raises(OutcomeUnknown):
+            run.settle()
+        bench.server.will("retrieve", *[unreachable] * 200)
+        assert run.resubmit_lost() == 0
+    assert len(bench.server.batches) == 1
 
 
 def test_what_was_given_up_is_not_adopted(bench: Bench) -> None:
