@@ -114,8 +114,7 @@ def deliver_together(
 ) -> "list[Counts]":
     """Write the results of several runs, one after another; each comes with whether it is partial.
 
-    A run counts as delivered as soon as it is written; should the file then not get its name,
-    `download` fetches it again.
+    They count as delivered when the file has its name.
     """
     from ..engine.deliver import Delivery
 
@@ -124,7 +123,15 @@ def deliver_together(
         errors = destination.errors and stack.enter_context(
             _stream(destination.errors, destination.force)
         )
-        return [run.deliver(Delivery(output, errors, partial=partial)) for run, partial in runs]
+        counts = [
+            run.deliver(Delivery(output, errors, partial=partial, held=True))
+            for run, partial in runs
+        ]
+    names = [str(path) if path else None for path in (destination.output, destination.errors)]
+    for run, partial in runs:
+        if not partial:
+            run.confirm_delivery(*names)
+    return counts
 
 
 def exit_code(counts: "Counts") -> int:

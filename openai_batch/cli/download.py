@@ -15,6 +15,7 @@ from .options import Access
 from .references import read_references
 
 if TYPE_CHECKING:
+    from ..engine.merge import Counts
     from ..engine.run import Run
     from ..engine.runs import Place
 
@@ -54,36 +55,48 @@ def download(
             stack.enter_context(_fetched(run_id, place, access, partial=partial))
             for run_id in dict.fromkeys(found)  # a run may be named by several of its batches
         ]
-        unnamed = output_file is None and error_file is None
-        apart = len(fetched) == 1 or (unnamed and console.is_terminal(sys.stdout))
-        places = [
-            delivery.choose(
-                output_file,
-                error_file,
-                force=force,
-                stem=delivery.stem_for(one.run.info.input_name, one.run.info.run_id),
-            )
-            for one in fetched
-            if apart
+        # Of these some files are gone already, and all that is left to do is to delete the others.
+        half_deleted = [
+            one.run for one in fetched if delete_remote and one.run.state.remote_deletion_began
         ]
-        if console.is_terminal(sys.stdout):
-            reporter.close()
-        if apart:
-            pairs = zip(fetched, places, strict=True)
-            counts = [delivery.deliver(one.run, at, partial=one.partial) for one, at in pairs]
-        else:
-            counts = delivery.deliver_together(
-                [(one.run, one.partial) for one in fetched], together
-            )
-        if delete_remote:
-            for one in fetched:
-                if not one.partial:
-                    one.run.delete_remote_files()
+        fetched = [one for one in fetched if one.run not in half_deleted]
+        counts = _deliver(fetched, together, reporter, (output_file, error_file, force))
         reporter.close()
         if together.chosen:
             console.print_records(one.run.record() for one in fetched)
+        if delete_remote:
+            for run in [*half_deleted, *(one.run for one in fetched if not one.partial)]:
+                run.delete_remote_files()
     codes = [exits.exit_code_for(one.unfinished) for one in fetched if one.unfinished]
-    return max([*codes, *map(delivery.exit_code, counts)])
+    return max([exits.OK, *codes, *map(delivery.exit_code, counts)])
+
+
+def _deliver(
+    fetched: "list[_Fetched]",
+    together: delivery.Destination,
+    reporter: progress.Reporter,
+    named: tuple[str | None, str | None, bool],
+) -> "list[Counts]":
+    """Write each run to its own place where there is one, else all of them one after another."""
+    output_file, error_file, force = named
+    unnamed = output_file is None and error_file is None
+    if not fetched:
+        return []
+    if console.is_terminal(sys.stdout):
+        reporter.close()
+    if len(fetched) > 1 and not (unnamed and console.is_terminal(sys.stdout)):
+        return delivery.deliver_together([(one.run, one.partial) for one in fetched], together)
+    places = [
+        delivery.choose(
+            output_file,
+            error_file,
+            force=force,
+            stem=delivery.stem_for(one.run.info.input_name, one.run.info.run_id),
+        )
+        for one in fetched
+    ]
+    pairs = zip(fetched, places, strict=True)
+    return [delivery.deliver(one.run, at, partial=one.partial) for one, at in pairs]
 
 
 @dataclass(frozen=True, slots=True)

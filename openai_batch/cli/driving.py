@@ -131,9 +131,9 @@ def drive(
     if destination.output is None and console.is_terminal(sys.stdout):
         reporter.close()
     counts = delivery.deliver(run, destination)
-    if delete_remote:
-        run.delete_remote_files()
     reporter.close()
     if destination.chosen:
         console.print_record(run.record())
+    if delete_remote:
+        run.delete_remote_files()
     return delivery.exit_code(counts)

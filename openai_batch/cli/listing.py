@@ -65,7 +65,7 @@ def listing(
                 young = oldest is not None and record["created_at"] > oldest
                 if young or (unfinished and delivered) or (prune and not disposable(state)):
                     continue
-                if delete_remote and delivered:
+                if delete_remote:
                     _delete_remote_files(run_id, place, access)
                 if prune:
                     remove_run(place, run_id)

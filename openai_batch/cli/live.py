@@ -22,7 +22,7 @@ _BAR_COLUMNS = 24
 _REFRESHES_PER_S = 4.0
 
 # What stays on the screen, above the block. The rest is its last line until something newer comes.
-_KEPT = (events.Planned, events.Warned, events.Finished)
+_KEPT = (events.Planned, events.Warned, events.FilesDeleted, events.Finished)
 
 
 class LiveDisplay(Lines):

@@ -24,7 +24,8 @@ Target = Path | BinaryIO
 class Delivery:
     """Where results go. `errors` None: failed requests stand in `output`, each in its place.
 
-    `force` replaces files that exist. `drop_empty_errors` leaves no error file behind where nothing
+    `force` replaces files that exist. `held`: what is written is not safe yet, and recorded by
+    `Run.confirm_delivery`. `drop_empty_errors` leaves no error file behind where nothing
     failed, for names that the user did not choose.
     """
 
@@ -32,6 +33,7 @@ class Delivery:
     errors: Target | None = None
     force: bool = False
     partial: bool = False
+    held: bool = False
     drop_empty_errors: bool = False
 
     def __post_init__(self) -> None:
@@ -80,13 +82,19 @@ def deliver(
         for target in (output, errors):
             if isinstance(target, _Temporary) and not (drop and target is errors):
                 _publish(target, delivery, run_id, known=str(target.path) in ours)
-    if not delivery.partial:
-        error_name = None if drop else names[1]
-        journal.append(Delivered(names[0], error_name), at=clock.now())
-        if may_be_removed(journal.state):
-            spool.remove()
-            journal.append(SpoolRemoved(), at=clock.now())
+    if not (delivery.partial or delivery.held):
+        record_delivery(journal, spool, clock, names[0], None if drop else names[1])
     return counts
+
+
+def record_delivery(
+    journal: Journal, spool: Spool, clock: Clock, output_file: str | None, error_file: str | None
+) -> None:
+    """Record that every result is where the user wants it, and let the spool go."""
+    journal.append(Delivered(output_file, error_file), at=clock.now())
+    if may_be_removed(journal.state):
+        spool.remove()
+        journal.append(SpoolRemoved(), at=clock.now())
 
 
 @dataclass(frozen=True, slots=True)

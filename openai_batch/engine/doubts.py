@@ -104,7 +104,7 @@ class Doubts:
         for shard in self._journal.state.in_order():
             if shard.current.phase is not Phase.CREATING:
                 continue
-            age_s = self._clock.now() - (shard.current.create_started_at or 0)
+            age_s = self._clock.now() - (shard.current.key_used_at or 0)
             if self._idempotent and 0 <= age_s < KEY_LIFE_S:
                 repeatable.append(shard)
             else:

@@ -14,7 +14,6 @@ from ..errors import Error, GaveUp, OutcomeUnknown
 from ..poller import Poller
 from ..providers.interface import BatchClient
 from . import scheduler
-from .duplicates import survey
 from .entries import CreateStarted, UploadStarted
 from .harvest import HarvestJob, harvest
 from .journal import Journal
@@ -37,6 +36,7 @@ from .scheduler import (
 from .spool import Spool
 from .states import Phase, RunState, Shard, was_cancelled
 from .submit import create, find, label_of
+from .surveys import survey
 
 Goal = Callable[[RunState], bool]
 
@@ -118,7 +118,7 @@ class Driver:
             busy=frozenset(self._busy),
             not_before=self._patience.not_before,
             set_aside=self._receipts.doubts.set_aside,
-            duplicates=tuple(self._receipts.duplicates.to_cancel),
+            duplicates=self._receipts.duplicates.to_cancel,
         )
 
     def _await(self, view: View) -> None:
@@ -193,12 +193,15 @@ class Driver:
                 return lambda: harvest(job)
 
     def _look(self, batch_ids: list[str]) -> Callable[[], Any]:
-        """Ask for the batches and, where a second one may stand beside them, for the listing."""
-        info, duplicates = self._journal.info, self._receipts.duplicates
-        if not duplicates.due:
+        """Ask for the batches and, where that is due, for what else there is of the run."""
+        pages = self._receipts.surveys.pages
+        if not pages:
             return lambda: (self._poller.look(batch_ids), None)
-        deep = duplicates.deep
-        return lambda: (self._poller.look(batch_ids), survey(self._client, info, deep=deep))
+        client, info, began = self._client, self._journal.info, self._clock.monotonic()
+        return lambda: (
+            self._poller.look(batch_ids),
+            survey(client, info, began=began, pages=pages),
+        )
 
     def _may_retry(self, shard: Shard) -> bool:
         info, state = self._journal.info, self._journal.state

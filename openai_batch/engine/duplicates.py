@@ -1,29 +1,27 @@
-"""Second batches for what one batch executes already: found in listings, told of, and cancelled.
+"""Second batches for what one batch executes already: told of, and cancelled.
 
 They come of a listing that lagged for longer than its grace, of a gateway that repeated a `create`,
-and of two machines that drive one run at once. Every process decides alike, so that no two cancel
-each other's: of two batches that run, the older one counts.
+and of two machines that drive one run at once. A survey of the listing shows them (see `surveys`).
+Every process that drives the run decides alike which batch counts (see `submit.precedence`), so
+that no two of them cancel each other's; only what a user gave up with `--resubmit` never counts.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..clock import Clock
-from ..errors import CredentialsRefused, ProviderError, ProviderRefused
-from ..providers.interface import BatchClient, BatchSnapshot, BatchStatus
-from .entries import DuplicateFound
+from ..errors import CredentialsMissing, CredentialsRefused, ProviderError, ProviderRefused
+from ..providers.interface import BatchSnapshot, BatchStatus
+from .entries import DuplicateClosed, DuplicateFound
 from .events import OnEvent, Warned
 from .journal import Journal, RunInfo
 from .label import METADATA_KEY
-from .states import Phase, RunState
-from .submit import label_of, listed, seniority, was_refused
+from .states import Phase, RunState, open_duplicates
+from .submit import CANCELLED, label_of, precedence, was_refused
 
 TRIES = 3
-"""How often a listing, or a cancellation, may fail before that is left to the user."""
-
-_CANCELLED = (BatchStatus.CANCELLING, BatchStatus.CANCELLED)
-_UNWELL = (BatchStatus.FAILED, BatchStatus.EXPIRED, *_CANCELLED)
+"""How often a cancellation may fail in one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,177 +36,90 @@ class Duplicate:
 def find_duplicates(
     info: RunInfo, state: RunState, batches: Iterable[BatchSnapshot]
 ) -> Iterator[Duplicate]:
-    """Those of `batches` that execute an attempt which has a batch already. Pure.
+    """Those of `batches` that bear the label of an attempt which has another batch. Pure.
 
-    They are known by their label or, where a provider keeps no metadata, by their input file.
+    What is recorded as a duplicate already is none of them. A batch without our label is somebody
+    else's, even if it reads our file.
     """
     labels: dict[str, tuple[int, int]] = {}
-    files: dict[str, tuple[int, int]] = {}
-    ours: set[str] = set()
+    known: set[str] = set()
     for index, shard in state.shards.items():
         for attempt in shard.attempts:
-            if attempt.batch_id is None:
-                continue
-            ours.add(attempt.batch_id)
-            labels[str(label_of(info, shard, attempt))] = index, attempt.number
-            # The input of a batch made elsewhere may well have several, and all of them wanted.
-            if attempt.file_id and not info.recovered:
-                files[attempt.file_id] = index, attempt.number
+            if attempt.batch_id is not None:
+                labels[str(label_of(info, shard, attempt))] = index, attempt.number
+                known.update((attempt.batch_id, *attempt.duplicate_batch_ids))
     for batch in batches:
-        label = batch.metadata.get(METADATA_KEY)
-        place = labels.get(label) if label else files.get(batch.input_file_id or "")
-        if place and batch.id not in ours and not was_refused(batch):
+        place = labels.get(batch.metadata.get(METADATA_KEY, ""))
+        if place and batch.id not in known and not was_refused(batch):
             yield Duplicate(*place, batch)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What the provider lists, as far as it `answered`: all of the run's time, or one page."""
-
-    batches: tuple[BatchSnapshot, ...]
-    answered: bool
-    deep: bool
-
-
-def survey(client: BatchClient, info: RunInfo, *, deep: bool) -> Survey:
-    """List the newest page of batches or, with `deep`, every page of the run's time.
-
-    A listing that fails is no trouble of the run's. Raises CredentialsRefused.
-    """
-    try:
-        batches = tuple(listed(client, info, pages=None if deep else 1))
-    except CredentialsRefused:
-        raise
-    except ProviderError:
-        return Survey((), answered=False, deep=deep)
-    return Survey(batches, answered=True, deep=deep)
-
-
 class Duplicates:
-    """Knows when to search for duplicates in this process, and which are still to be cancelled."""
+    """Records which of several batches counts, and what becomes of the others."""
 
-    def __init__(self, journal: Journal, clock: Clock, tell: OnEvent, *, can_list: bool):
+    def __init__(self, journal: Journal, clock: Clock, tell: OnEvent):
         self._journal = journal
         self._clock = clock
         self._tell = tell
-        self._can_list = can_list
-        self._surveys_left = TRIES
-        self._suspected = False
         self._failures: Counter[str] = Counter()
-        self._left_alone: set[str] = set()
-        self.to_cancel: dict[str, str] = {}
-        """Batches that are to be cancelled, and by which one each is replaced."""
 
     @property
-    def deep(self) -> bool:
-        """Whether one page of the listing is not enough.
+    def to_cancel(self) -> tuple[str, ...]:
+        """Duplicates that run, as far as we know, and that this process can still cancel."""
+        found = open_duplicates(self._journal.state)
+        return tuple(batch_id for batch_id in found if self._failures[batch_id] < TRIES)
 
-        It is not while a batch may turn up for a `create` that was taken for lost.
-        """
-        running = (
-            shard.current
-            for shard in self._journal.state.shards.values()
-            if shard.current.phase is Phase.RUNNING
-        )
-        doubted = any(attempt.doubted or attempt.duplicate_batch_ids for attempt in running)
-        return doubted or self._suspected
-
-    @property
-    def due(self) -> bool:
-        """Whether the next look should search the listing."""
-        return self._can_list and (self._surveys_left > 0 or self.deep)
-
-    def created(self) -> None:
-        """A batch was made: one look at the listing shows whether it is the only one."""
-        self._surveys_left = TRIES
-
-    def suspects(self, batch: BatchSnapshot, survey: Survey | None) -> bool:
-        """Whether the listing has to say first why a batch of ours is cancelled.
-
-        Another process that drives this run does that where it knows of an older batch.
-        """
-        suspicious = (
-            self._can_list
-            and batch.status in _CANCELLED
-            and not self._journal.state.cancel_requested
-            and not (survey and survey.deep)
-        )
-        self._suspected |= suspicious
-        return suspicious
-
-    def take_in(self, survey: Survey | None, others: Iterable[BatchSnapshot]) -> Iterator[int]:
+    def settle(
+        self, listed: Iterable[BatchSnapshot], looked: Mapping[str, BatchSnapshot]
+    ) -> Iterator[int]:
         """Settle which batch counts for each attempt that has several, and tell of it.
 
-        Yields the shards that have another one now. Nothing is concluded from `others`, which
-        stood in an incomplete listing, but that it is time for a survey.
+        `looked` are our batches, asked for by their ids, which know better than a listing. Yields
+        the shards that have another one now.
         """
-        journal = self._journal
-        if survey is None:
-            strange = (batch for batch in others if batch.id not in self._left_alone)
-            self._suspected = any(find_duplicates(journal.info, journal.state, strange))
-            return
-        self._suspected = False
-        self._surveys_left = 0 if survey.answered else self._surveys_left - 1
-        shown = {batch.id: batch for batch in survey.batches}
-        for found in list(find_duplicates(journal.info, journal.state, shown.values())):
-            attempt = journal.state.shards[found.shard].attempts[found.attempt - 1]
+        shown = {batch.id: batch for batch in listed}
+        for found in list(find_duplicates(self._journal.info, self._journal.state, shown.values())):
+            attempt = self._journal.state.shards[found.shard].attempts[found.attempt - 1]
+            # A gateway may list batches under other ids than it gave them: only where ours is
+            # shown as itself is another one surely not the same.
             ours = shown.get(attempt.batch_id or "")
-            if ours is None:
-                # A gateway may list batches under other ids than it gave them: only where ours is
-                # shown as itself is another one surely not the same.
-                self._suspected = not survey.deep
-                if survey.deep:
-                    self._left_alone.add(found.batch.id)
-                continue
-            if found.batch.id not in attempt.duplicate_batch_ids:
-                if self._settle(found, ours):
-                    yield found.shard
-            elif _runs(found.batch) and found.batch.id not in self._left_alone:
-                self.to_cancel[found.batch.id] = ours.id  # there was no time for it
+            if ours and self._settle(found, looked.get(ours.id, ours)):
+                yield found.shard
 
     def _settle(self, found: Duplicate, ours: BatchSnapshot) -> bool:
         """Record which of two batches counts; say whether it is the one that was found."""
         shard = self._journal.state.shards[found.shard]
         attempt = shard.attempts[found.attempt - 1]
-        open_still = attempt is shard.current and attempt.phase is Phase.RUNNING
+        is_open = attempt is shard.current and attempt.phase is Phase.RUNNING
         given_up = found.batch.id in attempt.refused_batch_ids
-        replaced = open_still and not given_up and _precedence(found.batch) < _precedence(ours)
+        replaced = is_open and not given_up and precedence(found.batch) < precedence(ours)
         kept, other = (found.batch, ours) if replaced else (ours, found.batch)
-        fact = DuplicateFound(found.shard, found.attempt, kept.id, other.id)
+        runs = not other.status.final and other.status is not BatchStatus.CANCELLING
+        fact = DuplicateFound(found.shard, found.attempt, kept.id, other.id, runs)
         self._journal.append(fact, at=self._clock.now())
-        end = "cancelled"
-        if _runs(other):
-            self.to_cancel[other.id] = kept.id
-        elif other.status not in _CANCELLED:
-            end = f"{other.status.value}, and what both have done is paid for twice"
+        if runs:
+            end = "will be cancelled"
+        elif other.status in CANCELLED:
+            end = "is cancelled"
+        else:
+            end = f"is {other.status.value}, and what both have done is paid for twice"
         twice = f"{kept.id} and {other.id} execute the same requests"
-        self._tell(Warned(f"{twice}: {kept.id} counts, {other.id} is {end}"))
+        self._tell(Warned(f"{twice}: {kept.id} counts, {other.id} {end}"))
         return replaced
 
     def cancelled(self, batch_id: str) -> None:
         """The provider has taken note."""
-        self.to_cancel.pop(batch_id, None)
+        shard, attempt = open_duplicates(self._journal.state)[batch_id]
+        self._journal.append(DuplicateClosed(shard, attempt, batch_id), at=self._clock.now())
 
     def not_cancelled(self, batch_id: str, error: ProviderError) -> bool:
         """It failed: say whether to try again, and tell the user where that is of no use."""
         self._failures[batch_id] += 1
-        refused = isinstance(error, ProviderRefused)  # most likely it has ended meanwhile
-        if not refused and self._failures[batch_id] < TRIES:
+        passes = not isinstance(error, ProviderRefused | CredentialsRefused | CredentialsMissing)
+        if passes and self._failures[batch_id] < TRIES:
             return True
-        kept = self.to_cancel.pop(batch_id)
-        self._left_alone.add(batch_id)
-        self._tell(Warned(f"{batch_id}, which repeats {kept}, could not be cancelled: {error}"))
+        self._failures[batch_id] = TRIES
+        if isinstance(error, ProviderRefused):  # most likely it has ended meanwhile
+            self.cancelled(batch_id)
+        self._tell(Warned(f"the duplicate {batch_id} could not be cancelled: {error}"))
         return False
-
-
-def _runs(batch: BatchSnapshot) -> bool:
-    return not batch.status.final and batch.status is not BatchStatus.CANCELLING
-
-
-def _precedence(batch: BatchSnapshot) -> tuple[int, tuple[float, str]]:
-    """By which of two batches is the one that counts, for whoever asks: the lower one.
-
-    What is done counts before what runs, and that before what comes to nothing.
-    """
-    standings = (batch.status is BatchStatus.COMPLETED, batch.status not in _UNWELL, True)
-    return standings.index(True), seniority(batch)

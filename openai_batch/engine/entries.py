@@ -84,11 +84,21 @@ class BatchCreated(Entry):
 
 @dataclass(frozen=True, slots=True)
 class DuplicateFound(Entry):
-    """Two batches execute the attempt: `kept_id` counts, `batch_id` is cancelled if it runs."""
+    """Two batches execute the attempt: `kept_id` counts, `batch_id` is cancelled if it `runs`."""
 
     shard: int
     attempt: int
     kept_id: str
+    batch_id: str
+    runs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateClosed(Entry):
+    """Receipt: the provider was asked to cancel a duplicate, and has answered."""
+
+    shard: int
+    attempt: int
     batch_id: str
 
 
@@ -206,6 +216,11 @@ class Delivered(Entry):
 @dataclass(frozen=True, slots=True)
 class SpoolRemoved(Entry):
     """Requests and results are no longer on disk; they can be fetched from the provider again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDeletionStarted(Entry):
+    """Intent: the run's files at the provider are about to be deleted; not all are there now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from ..files import publish
 from .entries import Entry, ShardPlan, from_fields, to_fields
 from .states import IllegalMove, RunState, advance, begin
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: 0.4 before it knew of duplicates and of deleted files. What it wrote is read as it is; what is
+written since it would not understand, so a journal is marked at the first entry."""
 
 UNKNOWN_SHA256 = "0" * 64
 """Stands for the input of a batch that was made elsewhere."""
@@ -157,6 +159,7 @@ class Journal:
             for entry in entries:
                 state = advance(state, entry)
             last_seq = _insert(self._connection, entries, at)
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         self.state = state
         self._last_seq = last_seq or self._last_seq
         self.last_at = at

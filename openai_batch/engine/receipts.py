@@ -17,7 +17,7 @@ from ..poller import Poller
 from ..providers.interface import BatchSnapshot, BatchStatus
 from . import entries
 from .doubts import Doubts
-from .duplicates import Duplicates, Survey
+from .duplicates import Duplicates, find_duplicates
 from .events import (
     BatchStarted,
     Looking,
@@ -35,7 +35,8 @@ from .refusals import Refusals
 from .scheduler import Call, Cancel, CancelDuplicate, Create, Find, Harvest, Look, Quota, Upload
 from .spool import Spool
 from .states import Phase, Shard
-from .submit import CannotList, Found, was_refused
+from .submit import CANCELLED, CannotList, Found, was_refused
+from .surveys import Survey, Surveys
 from .watching import Progress
 
 CANCEL_AGAIN_S = 60
@@ -82,8 +83,13 @@ class Receipts:
         )
         self.doubts = Doubts(journal, clock, listing_grace_s=listing_grace_s, idempotent=idempotent)
         """What cannot be known, for now or for good."""
-        self.duplicates = Duplicates(journal, clock, tell, can_list=can_list)
+        self.duplicates = Duplicates(journal, clock, tell)
         """Batches that do others' work."""
+        self.surveys = Surveys(clock, can_list, listing_grace_s)
+        """When to search for those."""
+        running = [s.current for s in journal.state.in_order() if s.current.phase is Phase.RUNNING]
+        if running:
+            self.surveys.created(repeated=any(attempt.doubted for attempt in running))
         self.look_at: float = clock.monotonic()
         """When to ask how the batches are, in monotonic seconds."""
         self.looks = 0
@@ -124,7 +130,7 @@ class Receipts:
     def _created(self, shard: Shard, snapshot: BatchSnapshot, *, adopted: bool) -> None:
         index, attempt = shard.plan.index, shard.current
         self.doubts.create_settled(index)
-        self.duplicates.created()
+        self.surveys.created(repeated=attempt.doubted)
         self._record(entries.BatchCreated(index, attempt.number, snapshot.id, adopted))
         self._tell(
             BatchStarted(
@@ -166,21 +172,20 @@ class Receipts:
     def _seen(self, look: PollerLook, survey: Survey | None) -> bool:
         """Take in where the batches stand; False where another look has to come first."""
         self._journal.refresh()
-        for index in self.duplicates.take_in(survey, look.others):
-            self._progress.forget(index)
+        self._settle_duplicates(look, survey)
         running = [s for s in self._journal.state.in_order() if s.current.phase is Phase.RUNNING]
 
-        def refused_first(shard: Shard) -> bool:
+        def was_not_refused(shard: Shard) -> bool:
             snapshot = look.snapshots.get(shard.current.batch_id or "")
             return snapshot is None or not was_refused(snapshot)
 
         settled = True
         # What a refusal for quota means depends on what was queued beside it: that is told before
         # the others are seen to have ended.
-        for shard in sorted(running, key=refused_first):
+        for shard in sorted(running, key=was_not_refused):
             batch_id = shard.current.batch_id or ""
             snapshot = look.snapshots.get(batch_id)
-            if snapshot and self.duplicates.suspects(snapshot, survey):
+            if snapshot and self._is_suspicious(shard, snapshot):
                 settled = False
             elif snapshot:
                 self.doubts.is_known(shard)
@@ -189,6 +194,25 @@ class Receipts:
                 self.doubts.is_unknown(shard, str(look.lost[batch_id]))
         self._progress.tell_sum()
         return settled
+
+    def _settle_duplicates(self, look: PollerLook, survey: Survey | None) -> None:
+        if survey is not None:
+            self.surveys.came(survey)
+            for index in self.duplicates.settle(survey.batches, look.snapshots):
+                self._progress.forget(index)
+        # From a listing that need not be complete nothing is concluded but that one is wanted.
+        for found in find_duplicates(self._journal.info, self._journal.state, look.others):
+            self.surveys.explains_first(found.batch.id)
+
+    def _is_suspicious(self, shard: Shard, snapshot: BatchSnapshot) -> bool:
+        """Whether a survey has to come before the end of a batch is believed.
+
+        Another process that drives this run cancels batches of ours where it knows of better ones;
+        and where a `create` was repeated, the first one's batch may be better.
+        """
+        unexplained = snapshot.status in CANCELLED and not self._journal.state.cancel_requested
+        doubted = shard.current.doubted and snapshot.status.final
+        return (unexplained or doubted) and self.surveys.explains_first(snapshot.id)
 
     def _take_in(self, shard: Shard, snapshot: BatchSnapshot) -> None:
         index, attempt = shard.plan.index, shard.current
@@ -265,13 +289,13 @@ class Receipts:
 
     def failed(self, call: Call, error: Error) -> None:
         """Record what a failure means, or raise it where it ends the drive."""
-        if isinstance(error, CredentialsMissing | CredentialsRefused):
-            self._reject(call, error)
-            raise error
         if isinstance(error, ProviderError) and isinstance(call, CancelDuplicate):
             if self.duplicates.not_cancelled(call.batch_id, error):
                 self._patience.postpone(call, self._patience.backoff_s(call))
             return
+        if isinstance(error, CredentialsMissing | CredentialsRefused):
+            self._reject(call, error)
+            raise error
         if isinstance(error, CannotList):
             for shard in self.doubts.cannot_list(str(error)):
                 self._repeat(shard)

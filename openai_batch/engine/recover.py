@@ -29,7 +29,7 @@ from .persistent import Persistent
 from .restore import fetch_requests
 from .runs import Place, driving, new_run_id
 from .spool import Spool
-from .submit import seniority, was_refused
+from .submit import precedence, was_refused
 from .supply import supply
 
 if TYPE_CHECKING:
@@ -225,9 +225,9 @@ def _ours(batches: list[_Batch]) -> list[_Found]:
 def _first_try(candidates: list[_Batch]) -> _Batch:
     """The first attempt's batch; later attempts are adopted when they are about to be made."""
 
-    def order(batch: _Batch) -> tuple[int, tuple[float, str]]:
+    def order(batch: _Batch) -> tuple[int, tuple[int, float, str]]:
         assert batch.label is not None
-        return batch.label.attempt, seniority(batch.snapshot)
+        return batch.label.attempt, precedence(batch.snapshot)
 
     first = min(candidates, key=order)
     if first.label and first.label.attempt != 1:

@@ -17,9 +17,17 @@ from ..errors import (
     GaveUp,
     NotFound,
     ProviderError,
+    ProviderRefused,
 )
 from ..providers.interface import BatchClient, BatchSnapshot
-from .entries import BatchSeen, Entry, Uploaded, UploadStarted
+from .entries import (
+    BatchSeen,
+    Entry,
+    RemoteDeletionStarted,
+    RemoteFilesDeleted,
+    Uploaded,
+    UploadStarted,
+)
 from .journal import Journal
 from .label import METADATA_KEY, Label
 from .submit import listed
@@ -44,26 +52,57 @@ class RemoteFiles:
     def delete_all(self, clock: Clock) -> int:
         """Delete every file of the run, and return how many there were. May be repeated.
 
-        What was uploaded elsewhere, for a batch that was made elsewhere, is left alone. Raises
-        GaveUp where some could not be deleted, and CredentialsRefused.
+        What was uploaded elsewhere, for a batch that was made elsewhere, is left alone. On return
+        it is recorded that nothing can be fetched any more. Raises GaveUp where some could not be
+        deleted, NotFound where this key is shown none of them, and CredentialsRefused.
         """
+        files = self._all()
+        if not self.journal.state.remote_deletion_began:
+            self._require_shown(files)
+            self.journal.append(RemoteDeletionStarted(), at=clock.now())
+        self._delete_each(files, clock)
+        self.journal.append(RemoteFilesDeleted(), at=clock.now())
+        return len(files)
+
+    def _all(self) -> set[str]:
         history = list(self.journal.history())
         files = _results(history)
-        if not self.journal.info.made_elsewhere:
-            files |= _uploaded(history) | self._named()
-            with contextlib.suppress(ProviderError):  # what the journal names is deleted anyway
-                files |= self._of_batches()
+        if self.journal.info.made_elsewhere:
+            return files | _uploaded(history, from_attempt=2)
+        files |= _uploaded(history) | self._named()
+        with contextlib.suppress(ProviderError):  # what the journal names is deleted anyway
+            files |= self._of_batches()
+        return files
+
+    def _require_shown(self, files: set[str]) -> None:
+        """Raise NotFound where a key that may be somebody else's would delete nothing at all."""
+        for file_id in files:
+            try:
+                self.client.retrieve_file(file_id)
+                return
+            except NotFound as error:
+                unknown = error
+            except ProviderRefused:  # it has no such call
+                return
+        if files:
+            raise NotFound(
+                f"none of the {len(files)} files of {self.journal.info.run_id} is shown to this "
+                f"key, and none was deleted: {unknown}"
+            )
+
+    def _delete_each(self, files: set[str], clock: Clock) -> None:
         left = dict.fromkeys(sorted(files), "")
         for again in range(TRIES):
             if again:
                 clock.wait(SimpleQueue[None](), WAIT_S)
             left = {file_id: why for file_id in left if (why := self._delete(file_id))}
             if not left:
-                return len(files)
+                return
         file_id, why = next(iter(left.items()))
+        run_id = self.journal.info.run_id
         raise GaveUp(
-            f"{len(left)} of {len(files)} files of {self.journal.info.run_id} are still at the "
-            f"provider: {file_id}: {why}; `openai-batch list --prune --delete-remote` tries again"
+            f"{len(left)} of {len(files)} files of {run_id} are still at the provider: {file_id}: "
+            f"{why}; `openai-batch download {run_id} --delete-remote` goes on"
         )
 
     def delete_orphans(self) -> int:
@@ -131,8 +170,9 @@ class RemoteFiles:
                 yield batch
 
 
-def _uploaded(history: Iterable[Entry]) -> set[str]:
-    return {entry.file_id for entry in history if isinstance(entry, Uploaded) and entry.file_id}
+def _uploaded(history: Iterable[Entry], *, from_attempt: int = 1) -> set[str]:
+    uploads = (entry for entry in history if isinstance(entry, Uploaded))
+    return {e.file_id for e in uploads if e.file_id and e.attempt >= from_attempt}
 
 
 def _results(history: Iterable[Entry]) -> set[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 from ..errors import GaveUp, OutcomeUnknown, ProviderError, StillRunning, UsageError
 from ..poller import Poller
 from ..providers.interface import BatchClient
-from .deliver import Delivery, deliver
+from .deliver import Delivery, deliver, record_delivery
 from .driver import Driver, in_phase
-from .entries import RemoteFilesDeleted, Reopened, SendingAllowed
+from .entries import Reopened, SendingAllowed
 from .events import Delivering, FilesDeleted, Finished
 from .failures import failures
 from .harvest import plan_open_rows
@@ -25,7 +25,15 @@ from .remote_files import RemoteFiles
 from .restore import restore
 from .runs import Place, driving, open_journal
 from .scheduler import Quota
-from .states import Phase, RunState, may_be_removed, settled, was_cancelled
+from .states import (
+    Phase,
+    RunState,
+    disposable,
+    may_be_removed,
+    open_duplicates,
+    settled,
+    was_cancelled,
+)
 
 if TYPE_CHECKING:
     from ..providers.provider import Provider
@@ -119,12 +127,14 @@ class Run:
         if not self.settled:
             self._reopen_refused()
             self._require_requests()
+        if not self._is_over:
             self._drive().drive(settled, may_submit=self._may_send)
 
     def step(self) -> None:
         """Look once, submit and fetch what can be, and return without waiting. May be repeated."""
         if not self.settled:
             self._require_requests()
+        if not self._is_over:
             self._drive().step(may_submit=self._may_send)
 
     def harvest(self) -> None:
@@ -133,7 +143,7 @@ class Run:
         Raises StillRunning while batches run, GaveUp where only `resume` can go on, and
         ProviderRefused where the provider has refused a part for good.
         """
-        if self.settled:
+        if self._is_over:
             return
         driver = self._drive()
         driver.step(may_submit=False)
@@ -181,6 +191,11 @@ class Run:
         self._journal.append(*facts, at=self._place.clock.now())
         doubts.set_aside.clear()
         return len(lost)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing is left to be done at the provider."""
+        return self.settled and not open_duplicates(self.state)
 
     @property
     def _may_send(self) -> bool:
@@ -243,7 +258,7 @@ class Run:
             lambda done: self._place.on_event(Delivering(done, info.requests)),
         )
         delivered = self.state.delivered
-        if delivered and not again and self._driver is not None:
+        if delivered and not again:
             self._delete_orphans()
         self._place.on_event(
             Finished(
@@ -260,18 +275,16 @@ class Run:
         return counts
 
     def delete_remote_files(self) -> None:
-        """Delete the delivered run's files at the provider; nothing can be fetched again then.
+        """Delete the files at the provider of a run that is over; nothing can be fetched then.
 
-        Durable on return; may be repeated. Raises UsageError before the results are delivered,
-        GaveUp where some files could not be deleted.
+        Durable on return; may be repeated. Raises UsageError while its results are not delivered,
+        GaveUp where some files could not be deleted, NotFound where this key is shown none.
         """
-        if self.state.delivered is None or not self.settled:
+        if not disposable(self.state):
             raise UsageError(f"{self.info.run_id} is not delivered: its files are still needed")
-        if self.state.remote_files_deleted:
-            return
-        files = self._remote_files().delete_all(self._place.clock)
-        self._journal.append(RemoteFilesDeleted(), at=self._place.clock.now())
-        self._place.on_event(FilesDeleted(files, orphans=False))
+        if not self.state.remote_files_deleted:
+            files = self._remote_files().delete_all(self._place.clock)
+            self._place.on_event(FilesDeleted(files, orphans=False))
 
     def record(self) -> dict[str, Any]:
         """The run as one JSON object, from what is recorded here."""
@@ -300,7 +313,7 @@ class Run:
         """Fetch the run's files again where they are gone, or half gone; say whether they were."""
         if not may_be_removed(self.state):
             return False
-        if self.state.remote_files_deleted:
+        if self.state.remote_deletion_began:
             delivered = self.state.delivered
             where = (delivered and delivered.output_file) or "standard output"
             raise UsageError(
@@ -318,7 +331,14 @@ class Run:
             reopened = Reopened(shard.plan.index, shard.current.number)
             self._journal.append(reopened, at=self._place.clock.now())
 
+    def confirm_delivery(self, output_file: str | None, error_file: str | None) -> None:
+        """Record what `deliver` wrote with `Delivery.held`: it is safe now. Durable on return."""
+        record_delivery(self._journal, self._spool, self._place.clock, output_file, error_file)
+        self._delete_orphans()
+
     def _delete_orphans(self) -> None:
+        if self._driver is None:  # nothing was asked of the provider by this process
+            return
         # The results are delivered: what is only tidying up must not make that fail.
         with contextlib.suppress(ProviderError):
             if files := self._remote_files().delete_orphans():

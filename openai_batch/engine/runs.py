@@ -75,7 +75,7 @@ def find_run(place: Place, name: str) -> str | None:
         return name
     for run_id, journal in _readable(place):
         attempts = (a for shard in journal.state.shards.values() for a in shard.attempts)
-        if any(attempt.batch_id == name for attempt in attempts):
+        if any(name in attempt.batch_ids for attempt in attempts):
             return run_id
     return None
 

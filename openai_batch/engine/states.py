@@ -16,12 +16,14 @@ from .entries import (
     CreateRejected,
     CreateStarted,
     Delivered,
+    DuplicateClosed,
     DuplicateFound,
     Entry,
     Harvested,
     Publishing,
     QuotaRefused,
     Refused,
+    RemoteDeletionStarted,
     RemoteFilesDeleted,
     Reopened,
     RetryPlanned,
@@ -65,11 +67,15 @@ class Attempt:
     phase: Phase = Phase.PLANNED
     file_id: str | None = None
     create_started_at: float | None = None
+    key_used_at: float | None = None
+    """When its idempotency key was first used; none is used for a second input file or batch."""
     batch_id: str | None = None
     refused_batch_ids: tuple[str, ...] = ()
     """Batches of this attempt that were refused or given up; never to be adopted."""
     duplicate_batch_ids: tuple[str, ...] = ()
     """Batches that execute the same, and do not count."""
+    open_duplicate_ids: tuple[str, ...] = ()
+    """Those of them that are still to be cancelled."""
     doubted: bool = False
     """A `create` without a reply was taken for lost: its batch may turn up yet."""
     resubmitted: bool = False
@@ -80,6 +86,12 @@ class Attempt:
     """Why it was refused."""
     code: str | None = None
     """The provider's code for that."""
+
+    @property
+    def batch_ids(self) -> tuple[str, ...]:
+        """Every batch that was ever known for it."""
+        current = (self.batch_id,) if self.batch_id else ()
+        return current + self.refused_batch_ids + self.duplicate_batch_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,7 @@ class RunState:
     publishing: Publishing | None = None
     delivered: Delivered | None = None
     spool_removed: bool = False
+    remote_deletion_began: bool = False
     remote_files_deleted: bool = False
 
     def in_order(self) -> list[Shard]:
@@ -146,15 +159,24 @@ def refused_outright(state: RunState) -> bool:
 def disposable(state: RunState) -> bool:
     """Whether a run may be forgotten: delivered, or nothing of it was executed or ever will be."""
     ended = settled(state) if state.cancel_requested else refused_outright(state)
-    harvests = (shard.last_harvest for shard in state.shards.values())
-    empty = not any(harvest and harvest.succeeded for harvest in harvests)
-    return state.delivered is not None or (ended and empty)
+    executed = any(shard.last_harvest for shard in state.shards.values())
+    return state.delivered is not None or (ended and not executed)
 
 
 def was_cancelled(shard: Shard) -> bool:
     """Whether the batch of the current attempt was cancelled, by whomever."""
     seen = shard.current.seen
     return seen is not None and seen.status == "cancelled"
+
+
+def open_duplicates(state: RunState) -> dict[str, tuple[int, int]]:
+    """Batches that are to be cancelled because others do their work: shard and attempt of each."""
+    return {
+        batch_id: (shard.plan.index, attempt.number)
+        for shard in state.shards.values()
+        for attempt in shard.attempts
+        for batch_id in attempt.open_duplicate_ids
+    }
 
 
 class IllegalMove(Exception):
@@ -176,13 +198,18 @@ def advance(state: RunState, entry: Entry) -> RunState:
         case CancelRequested():
             return dataclasses.replace(state, cancel_requested=True)
         case SendingAllowed():
+            shards = state.shards
+            if state.remote_deletion_began:
+                shards = {index: _without_file(shard) for index, shard in shards.items()}
             return dataclasses.replace(
                 state,
+                shards=shards,
                 cancel_requested=False,
                 sending_allowed=True,
                 publishing=None,
                 delivered=None,
                 spool_removed=False,
+                remote_deletion_began=False,
                 remote_files_deleted=False,
             )
         case Publishing():
@@ -191,6 +218,8 @@ def advance(state: RunState, entry: Entry) -> RunState:
             return dataclasses.replace(state, delivered=entry)
         case SpoolRemoved():
             return dataclasses.replace(state, spool_removed=True)
+        case RemoteDeletionStarted():
+            return dataclasses.replace(state, remote_deletion_began=True)
         case RemoteFilesDeleted():
             return dataclasses.replace(state, remote_files_deleted=True)
         case ShardSplit(shard=index, into=parts):
@@ -203,8 +232,8 @@ def advance(state: RunState, entry: Entry) -> RunState:
             shard = state.shards[index]
             attempts = (*shard.attempts, Attempt(number, rows, size_bytes))
             return _with(state, dataclasses.replace(shard, attempts=attempts))
-        case DuplicateFound():
-            return _with(state, _without_duplicate(state, entry))
+        case DuplicateFound() | DuplicateClosed():
+            return _with(state, _move_duplicate(state, entry))
         case _:
             shard = _expect(state, entry, _LEGAL_FROM[type(entry)])
             moved = _move(shard.current, entry)
@@ -219,7 +248,8 @@ def _move(attempt: Attempt, entry: Entry) -> Attempt:
         case Uploaded(file_id=file_id):
             return change(attempt, phase=Phase.UPLOADED, file_id=file_id)
         case CreateStarted(at=at):
-            return change(attempt, phase=Phase.CREATING, create_started_at=at)
+            first = at if attempt.key_used_at is None else attempt.key_used_at
+            return change(attempt, phase=Phase.CREATING, create_started_at=at, key_used_at=first)
         case CreateRejected(doubtful=doubtful):
             return change(
                 attempt,
@@ -239,6 +269,7 @@ def _move(attempt: Attempt, entry: Entry) -> Attempt:
                 batch_id=None,
                 seen=None,
                 create_started_at=None,
+                key_used_at=None,
                 refused_batch_ids=refused,
             )
         case Refused(reason=reason, code=code):
@@ -252,6 +283,7 @@ def _move(attempt: Attempt, entry: Entry) -> Attempt:
                 seen=None,
                 file_id=None,
                 create_started_at=None,
+                key_used_at=None,
                 refused_batch_ids=attempt.refused_batch_ids + given_up,
                 doubted=attempt.doubted or attempt.phase is Phase.CREATING,
                 resubmitted=attempt.resubmitted or attempt.phase is not Phase.REFUSED,
@@ -263,24 +295,45 @@ def _move(attempt: Attempt, entry: Entry) -> Attempt:
     raise IllegalMove(f"unknown entry {entry.kind}")
 
 
-def _without_duplicate(state: RunState, entry: DuplicateFound) -> Shard:
-    """The shard with one batch for the attempt. Another may take its place while it runs."""
+def _without_file(shard: Shard) -> Shard:
+    """The shard to be uploaded anew, where its input waited at the provider for its batch."""
+    if shard.current.phase is not Phase.UPLOADED:
+        return shard
+    planned = dataclasses.replace(shard.current, phase=Phase.PLANNED, file_id=None)
+    return dataclasses.replace(shard, attempts=(*shard.attempts[:-1], planned))
+
+
+def _move_duplicate(state: RunState, entry: DuplicateFound | DuplicateClosed) -> Shard:
+    """The shard with what is now known of its duplicates; any of its attempts may have some."""
     shard = state.shards.get(entry.shard)
     if shard is None or not 0 < entry.attempt <= len(shard.attempts):
         raise IllegalMove(f"{entry.kind}: shard {entry.shard} has no attempt {entry.attempt}")
     attempts = list(shard.attempts)
     attempt = attempts[entry.attempt - 1]
+    if isinstance(entry, DuplicateFound):
+        moved = _without_duplicate(attempt, entry, is_current=attempt is shard.current)
+    else:
+        left = tuple(name for name in attempt.open_duplicate_ids if name != entry.batch_id)
+        moved = dataclasses.replace(attempt, open_duplicate_ids=left)
+    attempts[entry.attempt - 1] = moved
+    return dataclasses.replace(shard, attempts=tuple(attempts))
+
+
+def _without_duplicate(attempt: Attempt, entry: DuplicateFound, *, is_current: bool) -> Attempt:
+    """The attempt with one batch that counts. Another may take its place while it runs."""
     change = dataclasses.replace
     if entry.kept_id != attempt.batch_id:
-        if attempt is not shard.current or attempt.phase is not Phase.RUNNING:
+        if not is_current or attempt.phase is not Phase.RUNNING:
             raise IllegalMove(
                 f"{entry.kind}: attempt {entry.attempt} of shard {entry.shard} is "
                 f"{attempt.phase.value}, and {attempt.batch_id} counts"
             )
         attempt = change(attempt, batch_id=entry.kept_id, seen=None)
-    duplicates = (*attempt.duplicate_batch_ids, entry.batch_id)
-    attempts[entry.attempt - 1] = change(attempt, duplicate_batch_ids=duplicates)
-    return change(shard, attempts=tuple(attempts))
+    return change(
+        attempt,
+        duplicate_batch_ids=(*attempt.duplicate_batch_ids, entry.batch_id),
+        open_duplicate_ids=attempt.open_duplicate_ids + ((entry.batch_id,) if entry.runs else ()),
+    )
 
 
 _CAN_SPLIT = {Phase.PLANNED, Phase.UPLOADING, Phase.UPLOADED}

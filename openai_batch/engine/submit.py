@@ -1,5 +1,6 @@
 """Handing a shard to the provider, and finding out what became of a `create` without a reply."""
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,18 +40,25 @@ def create(
         if found is not None:
             return found, True
     label = label_of(info, shard)
-    tries = len(shard.current.refused_batch_ids)
     snapshot = client.create_batch(
         input_file_id=shard.current.file_id,
         endpoint=info.endpoint,
         completion_window=info.completion_window,
         metadata={**info.metadata, METADATA_KEY: str(label)},
-        # A batch refused for want of quota is over: creating it again is a new request.
-        idempotency_key=(
-            f"{label.run_id}-{label.first_row}-{label.last_row}-{label.attempt}-{tries}"
-        ),
+        idempotency_key=_idempotency_key(label, shard.current),
     )
     return snapshot, False
+
+
+def _idempotency_key(label: Label, attempt: Attempt) -> str:
+    """The same for as long as the same batch is meant.
+
+    A batch refused for want of quota is over, and creating it again is a new request, as is one for
+    another input file.
+    """
+    tries = len(attempt.refused_batch_ids)
+    file = hashlib.sha256((attempt.file_id or "").encode()).hexdigest()[:12]
+    return f"{label.run_id}-{label.first_row}-{label.last_row}-{label.attempt}-{tries}-{file}"
 
 
 def _made_already(client: BatchClient, info: RunInfo, shard: Shard) -> BatchSnapshot | None:
@@ -66,7 +74,7 @@ def _made_already(client: BatchClient, info: RunInfo, shard: Shard) -> BatchSnap
             if was_refused(snapshot):
                 continue
             if _is_of(snapshot, info, shard):
-                found = min(found or snapshot, snapshot, key=seniority)
+                found = min(found or snapshot, snapshot, key=precedence)
             elif _overlaps(snapshot, info, shard):
                 raise RunDamaged(
                     f"{snapshot.id} executes requests of {info.run_id} that are cut otherwise "
@@ -100,9 +108,26 @@ def was_refused(snapshot: BatchSnapshot) -> bool:
     return snapshot.status is BatchStatus.FAILED and not files
 
 
-def seniority(snapshot: BatchSnapshot) -> tuple[float, str]:
-    """By which of two batches is the older one, for whoever asks."""
-    return snapshot.created_at or 0, snapshot.id
+CANCELLED = (BatchStatus.CANCELLING, BatchStatus.CANCELLED)
+
+
+def precedence(snapshot: BatchSnapshot) -> tuple[int, float, str]:
+    """By which of several batches for one attempt is the one that counts: the lowest.
+
+    What has ended with results is paid, and comes first; then what runs; then what was cancelled,
+    or has ended with nothing; then what was refused. Of two alike the older one counts.
+    """
+    status = snapshot.status
+    if was_refused(snapshot):
+        standing = 3
+    elif status in CANCELLED:
+        standing = 2
+    elif not status.final:
+        standing = 1
+    else:
+        has_results = status is BatchStatus.COMPLETED or snapshot.output_file_id
+        standing = 0 if has_results else 2
+    return standing, snapshot.created_at or 0, snapshot.id
 
 
 class CannotList(ProviderRefused):
@@ -113,8 +138,9 @@ class CannotList(ProviderRefused):
 class Found:
     """The batches found for shards whose `create` got no reply, by shard.
 
-    `hidden` are shards without one whose input file is not shown either: that a batch is not in
-    the listing says nothing then, because this key may belong to somebody else.
+    `hidden` are shards without one whose input file is not shown either, nor any batch of the run:
+    that theirs is not in the listing says nothing then, because this key may belong to somebody
+    else.
     """
 
     batches: dict[int, BatchSnapshot]
@@ -130,15 +156,16 @@ def find(client: BatchClient, info: RunInfo, shards: Sequence[Shard], *, can_lis
     if not can_list:
         raise CannotList("this provider cannot list batches")
     found: dict[int, BatchSnapshot] = {}
-
-    def precedence(snapshot: BatchSnapshot) -> tuple[bool, tuple[float, str]]:
-        return was_refused(snapshot), seniority(snapshot)
-
+    run_is_shown = False
     for snapshot in listed(client, info):
+        label = Label.parse(snapshot.metadata.get(METADATA_KEY))
+        run_is_shown = run_is_shown or (label is not None and label.run_id == info.run_id)
         for shard in shards:
             if _is_of(snapshot, info, shard):
                 other = found.get(shard.plan.index, snapshot)
                 found[shard.plan.index] = min(other, snapshot, key=precedence)
+    if run_is_shown:
+        return Found(found)
     lacking = [shard for shard in shards if shard.plan.index not in found]
     hidden = (shard.plan.index for shard in lacking if not _shows_input(client, shard))
     return Found(found, frozenset(hidden))
@@ -184,7 +211,7 @@ def _all_older(page: BatchPage, moment: float) -> bool:
 
 def _is_of(snapshot: BatchSnapshot, info: RunInfo, shard: Shard) -> bool:
     attempt: Attempt = shard.current
-    if snapshot.id in attempt.refused_batch_ids:
+    if snapshot.id in attempt.refused_batch_ids + attempt.duplicate_batch_ids:
         return False
     if attempt.file_id is not None and snapshot.input_file_id == attempt.file_id:
         return True

@@ -209,6 +209,38 @@ def test_a_key_is_not_believed_to_be_remembered_for_long(tmp_path: Path) -> None
     assert len(bench.server.batches) == 1
 
 
+def test_a_key_is_as_old_as_its_first_use(tmp_path: Path) -> None:
+    """Each process repeats the call, and the key is forgotten by the clock of the first."""
+    bench = Bench(tmp_path, can_list=False, idempotency_header="Idempotency-Key")
+    bench.server.honours_keys = True
+    run_id = bench.plan(2)
+
+    def dies(proceed: Any) -> Any:
+        raise KeyboardInterrupt
+
+    bench.server.will("create", reply_is_lost, dies, dies)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            bench.settle(run_id)
+        bench.clock.advance(3000)
+    bench.server.honours_keys = False
+    with pytest.raises(OutcomeUnknown):
+        bench.settle(run_id)
+    assert len(bench.server.batches) == 1
+
+
+def test_a_key_never_stands_for_another_input_file(bench: Bench) -> None:
+    """A refused input is uploaded anew when the user comes back, and that is another request."""
+    run_id = bench.plan(2)
+    bench.server.will("create", lambda proceed: proceed())
+    bench.server.behaviours = [fails("model_not_found")]
+    with pytest.raises(ProviderRefused):
+        bench.settle(run_id)
+    bench.settle(run_id)
+    first, second = bench.server.keys
+    assert first != second
+
+
 def test_a_listing_that_is_refused_is_no_listing(bench: Bench) -> None:
     """A 405 to the listing means the same as a provider that is known to have none."""
     run_id = bench.plan(1)

@@ -11,16 +11,19 @@ from engine_fakes import (
     FakeProvider,
     end,
     ends_without_files,
+    expires_after,
     outcome,
     raising,
     reply_is_lost,
+    request_is_lost,
+    stays,
     unexecuted,
 )
 
 from openai_batch.engine.entries import DuplicateFound
 from openai_batch.engine.events import Looking, Warned
-from openai_batch.engine.runs import open_journal
-from openai_batch.errors import NotFound, OutcomeUnknown, ProviderUnavailable
+from openai_batch.engine.runs import find_run, open_journal
+from openai_batch.errors import CredentialsRefused, NotFound, OutcomeUnknown, ProviderUnavailable
 from openai_batch.providers.interface import BatchPage, BatchStatus
 
 
@@ -43,6 +46,10 @@ def made_twice(proceed: Any) -> Any:
     """A gateway repeats the call, and its client hears of the second batch only."""
     proceed()
     return proceed()
+
+
+def was_cancelled(bench: Bench, number: int) -> bool:
+    return bench.server.batch(number).status in (BatchStatus.CANCELLING, BatchStatus.CANCELLED)
 
 
 def told(bench: Bench) -> list[str]:
@@ -69,10 +76,10 @@ def test_a_batch_that_turns_up_after_the_grace_takes_its_place(bench: Bench) -> 
     bench.server.will("create", lost_and_hidden)
     bench.settle(run_id, interval_s=20.0)
     assert bench.seen(Looking)
-    assert bench.server.batch(2).status is BatchStatus.CANCELLED
+    assert was_cancelled(bench, 2)
     assert bench.server.executed == {"r1": 1, "r2": 1, "r3": 1}
     assert told(bench) == [
-        "batch_1 and batch_2 execute the same requests: batch_1 counts, batch_2 is cancelled"
+        "batch_1 and batch_2 execute the same requests: batch_1 counts, batch_2 will be cancelled"
     ]
     record = bench.record(run_id)
     assert (record["batch_ids"], record["duplicate_batch_ids"]) == (["batch_1"], ["batch_2"])
@@ -81,18 +88,18 @@ def test_a_batch_that_turns_up_after_the_grace_takes_its_place(bench: Bench) -> 
 
 def test_a_gateway_that_repeats_a_create_is_found_out(bench: Bench) -> None:
     """Nobody lost a reply: one look at the listing shows that there are two batches."""
-    bench.server.behaviours = [runs_for(5), runs_for(5)]
+    bench.server.behaviours = [runs_for(9), runs_for(9)]
     run_id = bench.plan(2)
     bench.server.will("create", made_twice)
     bench.settle(run_id)
-    assert bench.server.batch(2).status is BatchStatus.CANCELLED
+    assert was_cancelled(bench, 2)
     assert bench.server.executed == {"r1": 1, "r2": 1}
     assert bench.server.calls["list"] < 5
 
 
 def test_the_younger_of_two_batches_is_cancelled_whosever_it_is(bench: Bench) -> None:
     """Another machine makes a batch for the same shard after ours: ours counts, there too."""
-    bench.server.behaviours = [runs_for(6), runs_for(6)]
+    bench.server.behaviours = [runs_for(30), runs_for(30)]
     run_id = bench.plan(2)
     with bench.open(run_id) as run:
         run.submit()
@@ -107,7 +114,7 @@ def test_the_younger_of_two_batches_is_cancelled_whosever_it_is(bench: Bench) ->
         )
         run.settle()
     assert ours.status is BatchStatus.COMPLETED
-    assert bench.server.batch(2).status is BatchStatus.CANCELLED
+    assert was_cancelled(bench, 2)
     assert bench.server.executed == {"r1": 1, "r2": 1}
     assert bench.record(run_id)["batch_ids"] == ["batch_1"]
 
@@ -121,10 +128,10 @@ def made_once_more(proceed: Any) -> Any:
 
 def test_a_duplicate_that_has_ended_is_told_of(bench: Bench) -> None:
     """What both have executed is paid for twice: it is said, and one result delivered."""
-    bench.server.behaviours = [runs_for(1), runs_for(1)]
+    bench.server.behaviours = [runs_for(2), runs_for(1)]
     run_id = bench.plan(2)
     bench.server.will("create", made_once_more)
-    bench.settle(run_id)
+    bench.settle(run_id, interval_s=20.0)  # the grace is over at the second look
     assert bench.server.calls["cancel"] == 0
     assert told(bench) == [
         "batch_1 and batch_2 execute the same requests: batch_1 counts, batch_2 is completed, "
@@ -139,9 +146,21 @@ def test_what_is_done_counts_before_what_runs(bench: Bench) -> None:
     run_id = bench.plan(2)
     bench.server.will("create", made_once_more)
     bench.settle(run_id)
-    assert bench.server.batch(1).status is BatchStatus.CANCELLED
+    assert was_cancelled(bench, 1)
     assert bench.server.executed == {"r1": 1, "r2": 1}
     assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def another_machine_makes_an_older_one(bench: Bench) -> None:
+    ours = bench.server.batch(1)
+    bench.server.create_batch(
+        input_file_id="file-1",
+        endpoint=ours.endpoint,
+        completion_window="24h",
+        metadata=ours.metadata,
+        idempotency_key="",
+    )
+    bench.server.batch(2).created_at = ours.created_at - 5
 
 
 def test_a_batch_that_another_process_cancelled_for_an_older_one_gives_way(bench: Bench) -> None:
@@ -151,20 +170,26 @@ def test_a_batch_that_another_process_cancelled_for_an_older_one_gives_way(bench
     with bench.open(run_id) as run:
         run.submit()
         run.step()
-        ours = bench.server.batch(1)
-        bench.server.create_batch(
-            input_file_id="file-1",
-            endpoint=ours.endpoint,
-            completion_window="24h",
-            metadata=ours.metadata,
-            idempotency_key="",
-        )
-        bench.server.batch(2).created_at = ours.created_at - 5
+        another_machine_makes_an_older_one(bench)
         bench.server.cancel_batch("batch_1")
         run.settle()
-    assert ours.status is BatchStatus.CANCELLED
+    assert was_cancelled(bench, 1)
     assert bench.server.batch(2).status is BatchStatus.COMPLETED
     assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_a_suspicion_survives_a_listing_that_fails(bench: Bench) -> None:
+    """Why a batch of ours was cancelled is asked again where a 503 is the answer."""
+    bench.server.behaviours = [runs_for(30), runs_for(30)]
+    run_id = bench.plan(2)
+    with bench.open(run_id) as run:
+        run.submit()
+        run.step()
+        another_machine_makes_an_older_one(bench)
+        bench.server.cancel_batch("batch_1")
+        bench.server.will("list", raising(ProviderUnavailable("503", status_code=503)))
+        run.settle()
     assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
 
 
@@ -213,11 +238,128 @@ def test_a_listing_that_never_answers_is_no_trouble(bench: Bench) -> None:
     assert bench.server.executed == {"r1": 1, "r2": 1}
 
 
+def test_a_key_that_may_not_list_brings_a_run_home(bench: Bench) -> None:
+    """403 to a listing that only the search for duplicates wants is no end of a run."""
+    bench.server.will("list", *[raising(CredentialsRefused("403", status_code=403))] * 500)
+    bench.server.behaviours = [runs_for(9)]
+    run_id = bench.plan(2)
+    bench.settle(run_id)
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+
+
+def test_an_expired_batchs_results_count_before_a_batch_that_runs(bench: Bench) -> None:
+    """What is paid is kept: the duplicate is cancelled, and only the rest is sent again."""
+    bench.server.behaviours = [runs_for(99), runs_for(99)]
+    run_id = bench.plan(4)
+    bench.server.will("create", made_twice)
+    with bench.open(run_id) as run:
+        run.submit()
+        bench.clock.advance(20)
+        bench.server.batch(2).behave = expires_after(3)
+        run.settle()
+    assert was_cancelled(bench, 1)
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+def test_a_look_knows_better_than_a_listing(bench: Bench) -> None:
+    """A listing that is behind shows as running what is completed: it is not given up for that."""
+
+    class Behind(FakeProvider):
+        def list_batches(self, after: str | None = None) -> BatchPage:
+            page = super().list_batches(after)
+            running = {"status": BatchStatus.IN_PROGRESS, "output_file_id": None}
+            behind = (dataclasses.replace(batch, **running) for batch in page.batches)
+            return BatchPage(tuple(behind), page.next_after)
+
+    bench.server = Behind(bench.clock)
+    bench.server.behaviours = [runs_for(30), runs_for(2)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_twice)
+    bench.settle(run_id, interval_s=20.0)
+    assert bench.record(run_id)["batch_ids"] == ["batch_2"]
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+
+
+def test_what_the_listing_shows_after_seconds_is_found(bench: Bench) -> None:
+    """The search waits for as long as a listing may lag."""
+    bench.server.behaviours = [runs_for(30), runs_for(30)]
+    run_id = bench.plan(2)
+
+    def twice_and_late(proceed: Any) -> Any:
+        second = made_twice(proceed)
+        bench.server.batch(1).hidden = True
+        shown_at = bench.clock.monotonic() + 10
+
+        def list_late(proceed: Any) -> Any:
+            bench.server.batch(1).hidden = bench.clock.monotonic() < shown_at
+            return proceed()
+
+        bench.server.will("list", *[list_late] * 500)
+        return second
+
+    bench.server.will("create", twice_and_late)
+    bench.settle(run_id)
+    assert bench.record(run_id)["duplicate_batch_ids"] == ["batch_2"]
+
+
+def test_a_lost_reply_costs_no_listing_at_every_look(bench: Bench) -> None:
+    """On an account of thousands of batches a search takes many pages, so there are few of them."""
+    bench.server.page_size = 100
+    bench.server.behaviours = [stays] * 3000
+    for _ in range(3000):
+        bench.server.create_batch(
+            input_file_id=bench.server.keep("other.jsonl", b'{"custom_id": "x"}\n'),
+            endpoint="",
+            completion_window="24h",
+            metadata={},
+            idempotency_key="",
+        )
+    bench.server.behaviours = [runs_for(100)]
+    run_id = bench.plan(1)
+    bench.server.will("create", request_is_lost)
+    bench.server.calls.clear()
+    bench.settle(run_id)
+    assert bench.server.calls["retrieve"] > 90
+    assert bench.server.calls["list"] < 31 * 10
+
+
+def test_an_unlabelled_batch_is_left_alone(bench: Bench) -> None:
+    """Somebody makes a batch of their own over our file: it is none of ours."""
+    bench.server.behaviours = [runs_for(9), stays]
+    run_id = bench.plan(2)
+    with bench.open(run_id) as run:
+        run.submit()
+        bench.server.create_batch(
+            input_file_id="file-1",
+            endpoint="/v1/chat/completions",
+            completion_window="1h",
+            metadata={"experiment": "second sample"},
+            idempotency_key="",
+        )
+        run.settle()
+    assert bench.server.calls["cancel"] == 0
+    assert told(bench) == []
+
+
+def test_the_id_that_was_printed_still_names_the_run(bench: Bench) -> None:
+    """Another batch counts now, and the first one's id is what the user has written down."""
+    bench.server.behaviours = [runs_for(9), runs_for(9)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_twice)
+    with bench.open(run_id) as run:
+        run.submit()
+        printed = run.public_id
+        run.settle()
+        assert run.public_id != printed
+    assert find_run(bench.place, printed) == run_id
+
+
 @pytest.mark.parametrize(
     ("error", "tries"),
     [
         pytest.param(ProviderUnavailable("503", status_code=503), 3, id="503"),
         pytest.param(NotFound("404", status_code=404), 1, id="404"),
+        pytest.param(CredentialsRefused("403", status_code=403), 1, id="403"),
     ],
 )
 def test_a_duplicate_that_cannot_be_cancelled_is_left_to_the_user(
@@ -230,24 +372,41 @@ def test_a_duplicate_that_cannot_be_cancelled_is_left_to_the_user(
     bench.server.will("create", made_twice)
     bench.settle(run_id)
     assert bench.server.calls["cancel"] == tries
-    assert told(bench)[-1] == (f"batch_2, which repeats batch_1, could not be cancelled: {error}")
+    assert told(bench)[-1] == (f"the duplicate batch_2 could not be cancelled: {error}")
     assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
 
 
-def test_a_death_before_the_cancelling_is_made_good(bench: Bench) -> None:
-    """What was recorded as a duplicate is cancelled by the next process."""
-    bench.server.behaviours = [runs_for(30), runs_for(30)]
+@pytest.mark.parametrize("is_settled", [False, True], ids=["while it runs", "once it is settled"])
+def test_a_death_before_the_cancelling_is_made_good(bench: Bench, is_settled: bool) -> None:
+    """What was recorded as a duplicate is cancelled by the next process, whatever it comes for."""
+    bench.server.behaviours = [runs_for(2 if is_settled else 30), runs_for(99)]
     run_id = bench.plan(2)
-    bench.server.will("create", made_twice)
+    bench.server.will("create", made_once_more)
     with bench.open(run_id) as run:
-        run.submit()
+        run.settle() if is_settled else run.submit()
     with contextlib.closing(open_journal(bench.place, run_id)) as journal:
-        found = DuplicateFound(1, 1, kept_id="batch_1", batch_id="batch_2")
+        found = DuplicateFound(1, 1, kept_id="batch_1", batch_id="batch_2", runs=True)
         journal.append(found, at=bench.clock.now())
     bench.settle(run_id)
-    assert bench.server.batch(2).status is BatchStatus.CANCELLED
-    assert bench.server.executed == {"r1": 1, "r2": 1}
-    assert told(bench) == []
+    assert was_cancelled(bench, 2)
+    assert bench.server.calls["cancel"] == 1
+    bench.settle(run_id)
+    assert bench.server.calls["cancel"] == 1
+
+
+def test_a_cancelling_that_failed_once_is_done_by_the_next_step(bench: Bench) -> None:
+    """A program that polls comes back to it after a 503."""
+    bench.server.behaviours = [runs_for(9), runs_for(99)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_once_more)
+    bench.server.will("cancel", raising(ProviderUnavailable("503", status_code=503)))
+    with bench.open(run_id) as run:
+        run.submit()
+        while not run.settled:
+            run.step()
+            bench.clock.advance(10)
+        run.step()
+    assert was_cancelled(bench, 2)
 
 
 def test_what_the_user_gave_up_is_cancelled_when_it_turns_up(bench: Bench) -> None:
@@ -265,7 +424,7 @@ def test_what_the_user_gave_up_is_cancelled_when_it_turns_up(bench: Bench) -> No
         assert run.resubmit_lost() == 1
         bench.server.faults.clear()
         run.settle()
-    assert bench.server.batch(1).status is BatchStatus.CANCELLED
+    assert was_cancelled(bench, 1)
     assert bench.record(run_id)["batch_ids"] == ["batch_2"]
     assert bench.server.executed == {"r1": 1, "r2": 1}
 

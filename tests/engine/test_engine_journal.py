@@ -1,5 +1,6 @@
 """The journal: facts that last, in one file that is there whole or not at all."""
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_damage_is_said_to_be_damage(path: Path, journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("PRAGMA user_version=2", "newer openai-batch .*upgrade openai-batch"),
+        ("PRAGMA user_version=3", "newer openai-batch .*upgrade openai-batch"),
         ("DELETE FROM run", "holds no run"),
         ("UPDATE run SET body='{'", "is damaged"),
         ('UPDATE run SET body=\'{"run_id":"x"}\'', "is damaged"),
@@ -211,3 +212,45 @@ def test_a_process_killed_in_a_transaction_leaves_the_state_before(
     assert again.state.shards[1].current.phase is Phase.UPLOADING
     again.append(Uploaded(1, 1, "f"), at=7.0)
     again.close()
+
+
+VERSION_1 = """
+CREATE TABLE run (body TEXT NOT NULL);
+CREATE TABLE shard (idx INTEGER PRIMARY KEY, first_row INTEGER NOT NULL, rows INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL);
+CREATE TABLE entry (seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL,
+    body TEXT NOT NULL);
+INSERT INTO run VALUES ('{"run_id":"run_1","created_at":5.0,"provider":"p","base_url":null,
+    "endpoint":"/v1/chat/completions","model":"m","completion_window":"24h","input_name":null,
+    "input_sha256":"ab","requests":2,"size_bytes":20}');
+INSERT INTO shard VALUES (1, 0, 2, 20);
+INSERT INTO entry (at, kind, body) VALUES
+    (6.0, 'upload_started', '{"shard":1,"attempt":1}'),
+    (7.0, 'uploaded', '{"shard":1,"attempt":1,"file_id":"file-1"}'),
+    (8.0, 'create_started', '{"shard":1,"attempt":1,"at":8.0}'),
+    (9.0, 'create_rejected', '{"shard":1,"attempt":1,"reason":"no room"}');
+PRAGMA user_version=1;
+"""
+
+
+def test_a_journal_of_version_1_is_read_and_marked_at_the_first_entry(tmp_path: Path) -> None:
+    """An older program that meets a newer entry is told to upgrade, not that it is damaged."""
+    path = tmp_path / "journal.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+    with contextlib.closing(Journal.open(path)) as journal:
+        attempt = journal.state.shards[1].current
+        assert (attempt.phase, attempt.file_id, attempt.doubted) == (
+            Phase.UPLOADED,
+            "file-1",
+            False,
+        )
+        assert version(path) == 1
+        journal.append(CreateStarted(1, 1, 10.0), at=10.0)
+    assert version(path) == 2
+
+
+def version(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return number

@@ -5,9 +5,12 @@ import io
 import pytest
 from engine_fakes import (
     Bench,
+    FakeBatch,
     FakeProvider,
+    end,
     expires_after,
     fails,
+    outcome,
     raising,
     reply_is_lost,
     request_is_lost,
@@ -16,9 +19,11 @@ from engine_fakes import (
 
 from openai_batch.engine.deliver import Delivery
 from openai_batch.engine.events import FilesDeleted
+from openai_batch.engine.runs import request_cancel
 from openai_batch.errors import (
     CredentialsRefused,
     GaveUp,
+    NotFound,
     ProviderRefused,
     ProviderUnavailable,
     UsageError,
@@ -95,6 +100,69 @@ def test_a_file_that_cannot_be_deleted_is_tried_again_and_told_of(bench: Bench) 
     assert bench.server.files == {}
 
 
+def test_a_deletion_that_failed_half_way_is_gone_on_with(bench: Bench) -> None:
+    """What is left is deleted by the next try; nothing asks for results that are gone by half."""
+    run_id = bench.plan(2, shard_requests=1)
+    bench.settle(run_id)
+    bench.deliver(run_id)
+    unavailable = raising(ProviderUnavailable("503", status_code=503))
+    bench.server.will("delete", *[lambda proceed: proceed()] * 3, *[unavailable] * 3)
+    with (
+        bench.open(run_id) as run,
+        pytest.raises(GaveUp, match=f"1 of 4 .*download {run_id} --delete-remote` goes on"),
+    ):
+        run.delete_remote_files()
+    with pytest.raises(UsageError, match="its files were deleted at the provider"):
+        bench.deliver(run_id)
+    with bench.open(run_id) as run:
+        run.delete_remote_files()
+    assert bench.server.files == {}
+
+
+def test_a_key_that_sees_none_of_the_files_deletes_none(bench: Bench) -> None:
+    """404 for all of them is most likely another organisation's key, and no deletion."""
+    run_id = bench.plan(1)
+    bench.settle(run_id)
+    bench.deliver(run_id)
+    unknown = raising(NotFound("404", status_code=404))
+    bench.server.will("retrieve_file", *[unknown] * 2)
+    bench.server.will("delete", *[unknown] * 2)
+    with bench.open(run_id) as run, pytest.raises(NotFound, match="none was deleted"):
+        run.delete_remote_files()
+    bench.server.faults.clear()
+    assert outcome(bench.deliver(run_id)) == [("r1", "200")]
+
+
+def test_a_cancelled_run_is_taken_up_after_its_files_were_deleted(bench: Bench) -> None:
+    """What waited at the provider for its batch is uploaded once more."""
+    bench.server.behaviours = [stays]
+    run_id = bench.plan(2, shard_requests=1, max_in_flight=1)
+    with bench.open(run_id) as run:
+        run.step()
+    bench.server.batch(1).behave = runs_to_its_end
+    request_cancel(bench.place, run_id)
+    with bench.open(run_id) as run:
+        run.settle()
+        run.deliver(Delivery(io.BytesIO()))
+        run.delete_remote_files()
+    with bench.open(run_id) as run:
+        run.allow_sending()
+        run.settle()
+    assert {name for name, _ in outcome(bench.deliver(run_id))} == {"r1", "r2"}
+    assert bench.server.batch(2).input_file_id == "file-4"
+
+
+def test_inputs_of_what_was_never_executed_may_go_too(bench: Bench) -> None:
+    """A refused run is over, and what it has left at the provider is of no use."""
+    bench.server.behaviours = [fails("model_not_found")]
+    run_id = bench.plan(1)
+    with pytest.raises(ProviderRefused):
+        bench.settle(run_id)
+    with bench.open(run_id) as run:
+        run.delete_remote_files()
+    assert bench.server.files == {}
+
+
 def test_a_refused_key_ends_the_deleting(bench: Bench) -> None:
     """A key that is refused is no file that cannot be deleted."""
     run_id = bench.plan(1)
@@ -110,6 +178,11 @@ def settle_and_deliver(bench: Bench, run_id: str) -> None:
     with bench.open(run_id) as run:
         run.settle()
         run.deliver(Delivery(io.BytesIO()))
+
+
+def runs_to_its_end(provider: FakeProvider, batch: FakeBatch) -> None:
+    if not batch.status.final:
+        end(provider, batch, provider.execute(batch.ids))
 
 
 def input_files(server: FakeProvider) -> list[str]:
