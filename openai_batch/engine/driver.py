@@ -14,6 +14,7 @@ from ..errors import Error, GaveUp, OutcomeUnknown
 from ..poller import Poller
 from ..providers.interface import BatchClient
 from . import scheduler
+from .doubts import Doubts
 from .entries import CreateStarted, UploadStarted
 from .harvest import HarvestJob, harvest
 from .journal import Journal
@@ -74,6 +75,11 @@ class Driver:
         # nor a `create` whose intent is recorded.
         self._pool = Pool(threads=scheduler.MAX_UPLOADS + scheduler.MAX_HARVESTS + 2)
         self._busy: set[Call] = set()
+
+    @property
+    def doubts(self) -> Doubts:
+        """What cannot be known, for now or for good."""
+        return self._receipts.doubts
 
     def close(self) -> None:
         """Stop. A call under way is left to itself; the journal knows of it."""

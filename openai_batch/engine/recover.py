@@ -141,7 +141,7 @@ def _labelled(snapshot: BatchSnapshot, client: Reader) -> _Batch:
     if label is None and snapshot.input_file_id:
         try:
             label = Label.parse(client.retrieve_file(snapshot.input_file_id).name)
-        except NotFound:
+        except ProviderRefused:  # it is deleted, or there is no such call
             label = None
     return _Batch(snapshot, label)
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import GaveUp, OutcomeUnknown, ProviderError, StillRunning, UsageError
-from ..poller import Poller
 from ..providers.interface import BatchClient
 from .deliver import Delivery, deliver, record_delivery
 from .driver import Driver, in_phase
@@ -16,15 +15,12 @@ from .failures import failures
 from .harvest import plan_open_rows
 from .journal import RunInfo
 from .merge import Counts
-from .patience import Patience
 from .persistent import Persistent
-from .receipts import Receipts
 from .records import record, resent_unconfirmed
 from .refusals import refusal
 from .remote_files import RemoteFiles
 from .restore import restore
 from .runs import Place, driving, open_journal
-from .scheduler import Quota
 from .states import (
     Phase,
     RunState,
@@ -34,6 +30,7 @@ from .states import (
     settled,
     was_cancelled,
 )
+from .wiring import driver_for
 
 if TYPE_CHECKING:
     from ..providers.provider import Provider
@@ -69,7 +66,6 @@ class Run:
         self._fresh = fresh
         self._client: BatchClient | None = None
         self._driver: Driver | None = None
-        self._receipts: Receipts | None = None
         with self._stack:
             if not place.journal_path(run_id).exists():
                 raise UsageError(f"there is no run {run_id} in {place.state_dir}")
@@ -151,8 +147,7 @@ class Run:
         if self.settled:
             return
         running = in_phase(self.state, Phase.RUNNING)
-        assert self._receipts is not None
-        if set_aside := self._receipts.doubts.set_aside:
+        if set_aside := driver.doubts.set_aside:
             raise OutcomeUnknown("; ".join(set_aside.values()))
         if running:
             raise StillRunning(
@@ -180,8 +175,7 @@ class Run:
         if self.settled:
             return 0
         driver = self._drive()
-        assert self._receipts is not None
-        doubts = self._receipts.doubts
+        doubts = driver.doubts
         doubts.set_aside.clear()  # what was so an hour ago in this process may be known by now
         with contextlib.suppress(GaveUp):
             driver.step(may_submit=False)
@@ -274,6 +268,11 @@ class Run:
         )
         return counts
 
+    def confirm_delivery(self, output_file: str | None, error_file: str | None) -> None:
+        """Record what `deliver` wrote with `Delivery.held`: it is safe now. Durable on return."""
+        record_delivery(self._journal, self._spool, self._place.clock, output_file, error_file)
+        self._delete_orphans()
+
     def delete_remote_files(self) -> None:
         """Delete the files at the provider of a run that is over; nothing can be fetched then.
 
@@ -331,11 +330,6 @@ class Run:
             reopened = Reopened(shard.plan.index, shard.current.number)
             self._journal.append(reopened, at=self._place.clock.now())
 
-    def confirm_delivery(self, output_file: str | None, error_file: str | None) -> None:
-        """Record what `deliver` wrote with `Delivery.held`: it is safe now. Durable on return."""
-        record_delivery(self._journal, self._spool, self._place.clock, output_file, error_file)
-        self._delete_orphans()
-
     def _delete_orphans(self) -> None:
         if self._driver is None:  # nothing was asked of the provider by this process
             return
@@ -358,34 +352,15 @@ class Run:
 
     def _drive(self) -> Driver:
         if self._driver is None:
-            client, clock, info = self._open_client(), self._place.clock, self.info
-            can_list = self._provider.can_list
-            poller = Poller(client, can_list=can_list, clock=clock, interval_s=self._interval_s)
-            patience = Patience(clock, info.run_id, self._timeout_s)
-            quota = Quota()
-            self._receipts = Receipts(
+            self._driver = driver_for(
                 self._journal,
                 self._spool,
-                clock=clock,
-                tell=self._place.on_event,
-                poller=poller,
-                patience=patience,
-                quota=quota,
-                can_list=can_list,
-                listing_grace_s=self._provider.listing_grace_s,
-                idempotent=self._provider.idempotency_header is not None,
-            )
-            self._driver = Driver(
-                self._journal,
-                client,
-                self._spool,
-                clock=clock,
-                poller=poller,
-                receipts=self._receipts,
-                patience=patience,
-                quota=quota,
+                self._open_client(),
+                place=self._place,
+                provider=self._provider,
+                interval_s=self._interval_s,
+                timeout_s=self._timeout_s,
                 max_in_flight=self._max_in_flight,
-                can_list=can_list,
                 look_first=not self._fresh,
             )
         return self._driver
