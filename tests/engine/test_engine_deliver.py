@@ -5,13 +5,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engine_fakes import Bench, answers, failure, success
 
+from openai_batch.cli.delivery import Destination, deliver_together
 from openai_batch.engine.deliver import Delivery
+from openai_batch.engine.events import Delivering, Event
 from openai_batch.errors import RunDamaged, StillRunning, StorageError, UsageError
 
 
@@ -175,7 +178,9 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from engine_fakes import Bench
+from openai_batch.cli.delivery import Destination, deliver_together
 from openai_batch.engine.deliver import Delivery
+from openai_batch.engine.events import Delivering, Event
 from openai_batch.errors import StorageError
 bench = Bench(Path(sys.argv[1]))
 run_id = bench.plan(3000)
@@ -214,3 +219,38 @@ def test_damage_in_the_spool_is_no_file(bench: Bench, run_id: str, tmp_path: Pat
     with pytest.raises(RunDamaged):
         deliver(bench, run_id, tmp_path / "o")
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_several_runs_in_one_file_are_delivered_once_it_has_its_name(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Where the name is taken meanwhile, no run counts as delivered, and nothing may be deleted."""
+    target = tmp_path / "all.jsonl"
+    first, second = bench.plan(1), bench.plan(2)
+    for run_id in (first, second):
+        bench.settle(run_id)
+
+    def takes_the_name(event: Event) -> None:
+        if isinstance(event, Delivering):
+            target.write_bytes(b"somebody else's\n")
+
+    bench.place = replace(bench.place, on_event=takes_the_name)
+    with (
+        bench.open(first) as one,
+        bench.open(second) as other,
+        pytest.raises(StorageError, match="has appeared meanwhile"),
+    ):
+        deliver_together([(one, False), (other, False)], Destination(target, None))
+    assert target.read_bytes() == b"somebody else's\n"
+    target.unlink()
+    bench.place = replace(bench.place, on_event=bench.events.append)
+    with bench.open(first) as one, bench.open(second) as other:
+        with pytest.raises(UsageError, match="its files are still needed"):
+            one.delete_remote_files()
+        deliver_together([(one, False), (other, False)], Destination(target, None))
+        one.delete_remote_files()
+    assert [json.loads(line)["custom_id"] for line in target.read_bytes().splitlines()] == [
+        "r1",
+        "r1",
+        "r2",
+    ]
