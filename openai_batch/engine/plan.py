@@ -293,6 +293,7 @@ def rules(provider: "Provider", shard_bytes: int | None = None) -> Rules:
     return Rules(
         mixed_models=not provider.requires_consistency,
         max_request_bytes=int(min(provider.max_request_bytes or math.inf, largest_file - 1)),
+        max_inputs=provider.max_embedding_inputs,
         endpoints=provider.endpoints,
     )
 

@@ -33,6 +33,8 @@ class Rules:
     """Whether requests may name different URLs."""
     max_request_bytes: int | None = None
     """Bytes of one line without its newline; None where there is no limit."""
+    max_inputs: int | None = None
+    """Texts to embed in one request; None where there is no limit."""
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +60,7 @@ class Validator:
         self._on_fault = on_fault
         self._endpoints = frozenset(rules.endpoints)
         self._max_bytes = rules.max_request_bytes or sys.maxsize
+        self._max_inputs = rules.max_inputs or sys.maxsize
         self._first_url: tuple[str, int] | None = None
         self._first_model: tuple[str, int] | None = None
         self._lines = 0
@@ -72,7 +75,10 @@ class Validator:
         if len(content) > self._max_bytes:
             self._refuse_size(line_number, len(content))
             return None
-        return self._usual.recognise(content) or self._check_text(line_number, content)
+        checked = self._usual.recognise(content)
+        if checked is not None and checked.inputs <= self._max_inputs:
+            return checked
+        return self._check_text(line_number, content)
 
     def check_block(self, block: bytes) -> Checked | None:
         """Check lines that are nothing but requests like the last good one; None for any other.
@@ -82,7 +88,9 @@ class Validator:
         if len(block) > self._max_bytes:
             return None
         checked = self._usual.recognise_all(block)
-        self._lines += len(checked.custom_ids) if checked else 0
+        if checked is None or checked.inputs > self._max_inputs:
+            return None
+        self._lines += len(checked.custom_ids)
         return checked
 
     def finish(self) -> None:
@@ -96,6 +104,15 @@ class Validator:
             f"the request has {size_bytes:,} bytes, and the provider takes {self._max_bytes:,}; "
             "shorten it or split it",
             line_number,
+        )
+
+    def _refuse_inputs(self, line_number: int, inputs: int) -> None:
+        self._report(
+            "too_many_inputs",
+            f"`input` has {inputs:,} texts, and the provider takes {self._max_inputs:,} in a whole "
+            "batch; make several requests of it",
+            line_number,
+            "body.input",
         )
 
     def _check_text(self, line_number: int, content: bytes) -> Checked | None:
@@ -124,7 +141,11 @@ class Validator:
             self._report(code, message, line_number, param)
         if faults:
             return None
-        return self._usual.remember(request)
+        checked = self._usual.remember(request)
+        if checked.inputs > self._max_inputs:
+            self._refuse_inputs(line_number, checked.inputs)
+            return None
+        return checked
 
     def _url_faults(self, request: dict[str, Any], line_number: int) -> "_FaultParts":
         url = request.get("url")

@@ -292,6 +292,20 @@ def test_large_requests_are_refused_by_their_size() -> None:
     ]
 
 
+def test_a_request_with_more_texts_than_a_batch_may_have_is_refused() -> None:
+    """No shard is small enough for it, whether it is the first of its kind or one of many."""
+    rules = Rules(max_inputs=3)
+    fits = request(url="/v1/embeddings", body={"model": "m", "input": ["x"] * 3})
+    large = request(url="/v1/embeddings", body={"model": "m", "input": ["x"] * 4})
+    message = (
+        "`input` has 4 texts, and the provider takes 3 in a whole batch; make several requests "
+        "of it"
+    )
+    for number, lines in ((10, (large, fits)), (11, (fits, large))):
+        faults = [Fault("too_many_inputs", message, number, "body.input")]
+        assert check(*lines, rules=rules)[1] == faults
+
+
 def test_empty_input_is_a_fault() -> None:
     """An input without requests is reported at its end."""
     message = "the input holds no requests; is it the right file?"
