@@ -16,6 +16,7 @@
     ├── StillRunning               batches have not ended
     ├── RunLocked                  another process drives this run
     ├── RunDamaged                 the state is damaged, or made for other input
+    ├── FilesLeft                  a run's files are still at the provider; the results are here
     └── StorageError               the local disk, or a file on it, failed
 
 `cli/exits.py` maps each class to its exit code. Anything else that escapes is a bug.
@@ -147,6 +148,10 @@ class RunLocked(Error):
 
 class RunDamaged(Error):
     """The run's state cannot be read, is from a newer version, or belongs to other input."""
+
+
+class FilesLeft(Error):
+    """The results are delivered, and some files that were to be deleted at the provider are not."""
 
 
 class StorageError(Error):

@@ -23,7 +23,7 @@ _WORTH_A_LISTING = 3  # below that, asking for each costs no more calls
 _BATCHES_PER_EXTRA_PAGE = 50  # others' batches stand between ours, about one for one
 _STILL_LOOKS = 3  # listings that show a batch unchanged before it is asked for by itself
 _STILL_AT_ONCE = 10  # such batches in one look
-_NO_LISTING = (400, 404, 405, 501)  # seen from servers which have no such call
+_NO_LISTING = (400, 403, 404, 405, 501)  # there is no such call, or not for this key
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ def test_old_batches_end_the_paging():
     assert sum(call.startswith("list") for call in provider.calls) == 4
 
 
-@pytest.mark.parametrize("status_code", [400, 404, 405, 501])
+@pytest.mark.parametrize("status_code", [400, 403, 404, 405, 501])
 def test_a_refused_listing_is_not_tried_again(status_code: int):
     """A server without that call is asked for single batches from then on."""
     provider = FakeProvider("a", "b", "c")

@@ -55,18 +55,18 @@ def download(
             stack.enter_context(_fetched(run_id, place, access, partial=partial))
             for run_id in dict.fromkeys(found)  # a run may be named by several of its batches
         ]
-        # Of these some files are gone already, and all that is left to do is to delete the others.
-        half_deleted = [
-            one.run for one in fetched if delete_remote and one.run.state.remote_deletion_began
-        ]
-        fetched = [one for one in fetched if one.run not in half_deleted]
+        for one in fetched:
+            # Some files are gone already: the others go, too, and then it is said.
+            if delete_remote and one.run.state.remote_deletion_began:
+                one.run.delete_remote_files()
         counts = _deliver(fetched, together, reporter, (output_file, error_file, force))
         reporter.close()
         if together.chosen:
             console.print_records(one.run.record() for one in fetched)
         if delete_remote:
-            for run in [*half_deleted, *(one.run for one in fetched if not one.partial)]:
-                run.delete_remote_files()
+            for one in fetched:
+                if not one.partial:
+                    one.run.delete_remote_files()
     codes = [exits.exit_code_for(one.unfinished) for one in fetched if one.unfinished]
     return max([exits.OK, *codes, *map(delivery.exit_code, counts)])
 
@@ -80,8 +80,6 @@ def _deliver(
     """Write each run to its own place where there is one, else all of them one after another."""
     output_file, error_file, force = named
     unnamed = output_file is None and error_file is None
-    if not fetched:
-        return []
     if console.is_terminal(sys.stdout):
         reporter.close()
     if len(fetched) > 1 and not (unnamed and console.is_terminal(sys.stdout)):

@@ -20,6 +20,9 @@ LOST_GRACE_S = 60
 RESULTS_GRACE_S = 600
 """How long results may be refused, or come cut off: they are paid, and worth some patience."""
 
+HURRIED_RESULTS_GRACE_S = 10
+"""The same for who does not want to wait, and can ask again."""
+
 WINDOW_GRACE_S = 86_400
 """How long a batch may go on after its window, whether it gets on or not. Azure's do (its guide),
 and after a crash of the server some stay `in_progress` for ever (seen at OGX 1.5)."""
@@ -51,6 +54,10 @@ class Doubts:
         self._still = Grace(clock, STILL_GRACE_S)
         self._standing: dict[str, tuple[str, RequestCounts | None]] = {}
         self.set_aside: dict[int, str] = {}
+
+    def hurry(self) -> None:
+        """Whoever asks does not wait: what is not handed out now is not to be had for now."""
+        self._results = Grace(self._clock, HURRIED_RESULTS_GRACE_S)
 
     def pending(self) -> bool:
         """Whether some shard's outcome is in doubt, and time alone will settle the doubt."""

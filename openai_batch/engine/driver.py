@@ -28,6 +28,7 @@ from .scheduler import (
     CancelDuplicate,
     Create,
     Find,
+    Halve,
     Harvest,
     Look,
     Quota,
@@ -36,7 +37,7 @@ from .scheduler import (
 )
 from .spool import Spool
 from .states import Phase, RunState, Shard, was_cancelled
-from .submit import create, find, label_of
+from .submit import create, find, label_of, made_already
 from .surveys import survey
 
 Goal = Callable[[RunState], bool]
@@ -124,6 +125,7 @@ class Driver:
             busy=frozenset(self._busy),
             not_before=self._patience.not_before,
             set_aside=self._receipts.doubts.set_aside,
+            to_halve=self._receipts.to_halve,
             duplicates=self._receipts.duplicates.to_cancel,
         )
 
@@ -174,7 +176,14 @@ class Driver:
                 self._journal.append(CreateStarted(index, shard.current.number, now), at=now)
                 info = self._journal.info
                 look_first = self._look_first or (self._can_list and shard.current.doubted)
-                return lambda: create(client, info, shard, look_first=look_first)
+                former = state.former_batch_ids
+                return lambda: create(client, info, shard, look_first=look_first, former=former)
+            case Halve(shard=index):
+                if not self._can_list:
+                    return lambda: None
+                shard, info = state.shards[index], self._journal.info
+                former = state.former_batch_ids
+                return lambda: made_already(client, info, shard, former)
             case Find():
                 lost = in_phase(state, Phase.CREATING)
                 info, began = self._journal.info, self._clock.monotonic()

@@ -18,7 +18,7 @@ from .events import OnEvent, Warned
 from .journal import Journal, RunInfo
 from .label import METADATA_KEY
 from .states import Phase, RunState, open_duplicates
-from .submit import CANCELLED, label_of, precedence, was_refused
+from .submit import CANCELLED, comes_to_nothing, label_of, precedence, was_refused
 
 TRIES = 3
 """How often a cancellation may fail in one process."""
@@ -38,19 +38,22 @@ def find_duplicates(
 ) -> Iterator[Duplicate]:
     """Those of `batches` that bear the label of an attempt which has another batch. Pure.
 
-    What is recorded as a duplicate already is none of them. A batch without our label is somebody
-    else's, even if it reads our file.
+    What is recorded as a duplicate already is one of them only once it is completed: a cancellation
+    may come too late. A batch without our label is somebody else's, even if it reads our file.
     """
     labels: dict[str, tuple[int, int]] = {}
+    ours: set[str] = set()
     known: set[str] = set()
     for index, shard in state.shards.items():
         for attempt in shard.attempts:
             if attempt.batch_id is not None:
                 labels[str(label_of(info, shard, attempt))] = index, attempt.number
-                known.update((attempt.batch_id, *attempt.duplicate_batch_ids))
+                ours.add(attempt.batch_id)
+                known.update(attempt.duplicate_batch_ids)
     for batch in batches:
         place = labels.get(batch.metadata.get(METADATA_KEY, ""))
-        if place and batch.id not in known and not was_refused(batch):
+        settled = batch.id in known and batch.status is not BatchStatus.COMPLETED
+        if place and batch.id not in ours and not settled and not was_refused(batch):
             yield Duplicate(*place, batch)
 
 
@@ -80,13 +83,14 @@ class Duplicates:
         shown = {batch.id: batch for batch in listed}
         for found in list(find_duplicates(self._journal.info, self._journal.state, shown.values())):
             attempt = self._journal.state.shards[found.shard].attempts[found.attempt - 1]
+            known = found.batch.id in attempt.duplicate_batch_ids
             # A gateway may list batches under other ids than it gave them: only where ours is
             # shown as itself is another one surely not the same.
             ours = shown.get(attempt.batch_id or "")
-            if ours and self._settle(found, looked.get(ours.id, ours)):
+            if ours and self._settle(found, looked.get(ours.id, ours), known=known):
                 yield found.shard
 
-    def _settle(self, found: Duplicate, ours: BatchSnapshot) -> bool:
+    def _settle(self, found: Duplicate, ours: BatchSnapshot, *, known: bool) -> bool:
         """Record which of two batches counts; say whether it is the one that was found."""
         shard = self._journal.state.shards[found.shard]
         attempt = shard.attempts[found.attempt - 1]
@@ -94,7 +98,12 @@ class Duplicates:
         given_up = found.batch.id in attempt.refused_batch_ids
         replaced = is_open and not given_up and precedence(found.batch) < precedence(ours)
         kept, other = (found.batch, ours) if replaced else (ours, found.batch)
+        if known and not replaced:
+            return False
         runs = not other.status.final and other.status is not BatchStatus.CANCELLING
+        if runs and comes_to_nothing(kept):  # and it is too late to wait for the other
+            self._tell(Warned(f"{other.id} executes the requests of {kept.id} all the same"))
+            runs = False
         fact = DuplicateFound(found.shard, found.attempt, kept.id, other.id, runs)
         self._journal.append(fact, at=self._clock.now())
         if runs:
@@ -109,8 +118,8 @@ class Duplicates:
 
     def cancelled(self, batch_id: str) -> None:
         """The provider has taken note."""
-        shard, attempt = open_duplicates(self._journal.state)[batch_id]
-        self._journal.append(DuplicateClosed(shard, attempt, batch_id), at=self._clock.now())
+        if place := open_duplicates(self._journal.state).get(batch_id):
+            self._journal.append(DuplicateClosed(*place, batch_id), at=self._clock.now())
 
     def not_cancelled(self, batch_id: str, error: ProviderError) -> bool:
         """It failed: say whether to try again, and tell the user where that is of no use."""

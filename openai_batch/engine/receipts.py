@@ -1,5 +1,6 @@
 """What an answer means: from what came back to entries in the journal, and events for people."""
 
+from collections.abc import Collection
 from typing import Any
 
 from ..clock import Clock
@@ -32,7 +33,18 @@ from .harvest import Gaps, Torn
 from .journal import Journal
 from .patience import Patience
 from .refusals import Refusals
-from .scheduler import Call, Cancel, CancelDuplicate, Create, Find, Harvest, Look, Quota, Upload
+from .scheduler import (
+    Call,
+    Cancel,
+    CancelDuplicate,
+    Create,
+    Find,
+    Halve,
+    Harvest,
+    Look,
+    Quota,
+    Upload,
+)
 from .spool import Spool
 from .states import Phase, Shard
 from .submit import CANCELLED, CannotList, Found, was_refused
@@ -80,6 +92,7 @@ class Receipts:
             patience=patience,
             quota=quota,
             progress=self._progress,
+            search_after_s=listing_grace_s if can_list else 0,
         )
         self.doubts = Doubts(journal, clock, listing_grace_s=listing_grace_s, idempotent=idempotent)
         """What cannot be known, for now or for good."""
@@ -111,16 +124,20 @@ class Receipts:
             case Create(shard=index):
                 snapshot, adopted = value
                 self._created(self._shard(index), snapshot, adopted=adopted)
+            case Halve(shard=index):
+                self._halve(self._shard(index), value)
             case Find():
                 self._found(*value)
             case Look():
                 settled = self._seen(*value)
                 self.looks += settled
-                wait_s = self._poller.next_delay_s() if settled else 0
+                failed = value[1] is not None and not value[1].answered
+                wait_s = self._poller.next_delay_s() if settled or failed else 0
                 self.look_at = self._clock.monotonic() + wait_s
             case Cancel(shard=index):
                 self._patience.postpone(call, CANCEL_AGAIN_S)
-                if self._shard(index).current.phase is Phase.RUNNING:
+                attempt = self._shard(index).current
+                if attempt.phase is Phase.RUNNING and attempt.batch_id == value.id:
                     self._take_in(self._shard(index), value)
             case CancelDuplicate(batch_id=batch_id):
                 self.duplicates.cancelled(batch_id)
@@ -138,6 +155,23 @@ class Receipts:
             )
         )
         self.look_at = min(self.look_at, self._clock.monotonic() + self._poller.next_delay_s())
+
+    @property
+    def to_halve(self) -> Collection[int]:
+        """Shards that are refused although nothing of ours is queued."""
+        return self._refusals.to_halve
+
+    def _halve(self, shard: Shard, found: BatchSnapshot | None) -> None:
+        """Cut a shard in two, unless a batch was found that would execute what the halves do."""
+        index, attempt = shard.plan.index, shard.current
+        if found is not None:
+            self._refusals.to_halve.discard(index)
+            self._record(entries.CreateStarted(index, attempt.number, self._clock.now()))
+            self._created(self._shard(index), found, adopted=True)
+        elif set(attempt.open_duplicate_ids) & set(self.duplicates.to_cancel):
+            self._patience.postpone(Halve(index), CANCEL_AGAIN_S)
+        else:
+            self._refusals.halve(shard)
 
     def _found(self, began: float, found: Found) -> None:
         """Adopt what was found; create again what was not, once the grace is over.
@@ -172,14 +206,13 @@ class Receipts:
     def _seen(self, look: PollerLook, survey: Survey | None) -> bool:
         """Take in where the batches stand; False where another look has to come first."""
         self._journal.refresh()
-        self._settle_duplicates(look, survey)
+        settled = self._settle_duplicates(look, survey)
         running = [s for s in self._journal.state.in_order() if s.current.phase is Phase.RUNNING]
 
         def was_not_refused(shard: Shard) -> bool:
             snapshot = look.snapshots.get(shard.current.batch_id or "")
             return snapshot is None or not was_refused(snapshot)
 
-        settled = True
         # What a refusal for quota means depends on what was queued beside it: that is told before
         # the others are seen to have ended.
         for shard in sorted(running, key=was_not_refused):
@@ -195,14 +228,18 @@ class Receipts:
         self._progress.tell_sum()
         return settled
 
-    def _settle_duplicates(self, look: PollerLook, survey: Survey | None) -> None:
+    def _settle_duplicates(self, look: PollerLook, survey: Survey | None) -> bool:
+        """Take in what was found; False where a shard has another batch now, not seen yet."""
+        replaced = False
         if survey is not None:
             self.surveys.came(survey)
             for index in self.duplicates.settle(survey.batches, look.snapshots):
                 self._progress.forget(index)
+                replaced = True
         # From a listing that need not be complete nothing is concluded but that one is wanted.
         for found in find_duplicates(self._journal.info, self._journal.state, look.others):
-            self.surveys.explains_first(found.batch.id)
+            self.surveys.explains_first(f"{found.batch.id} was found")
+        return not replaced
 
     def _is_suspicious(self, shard: Shard, snapshot: BatchSnapshot) -> bool:
         """Whether a survey has to come before the end of a batch is believed.
@@ -210,9 +247,11 @@ class Receipts:
         Another process that drives this run cancels batches of ours where it knows of better ones;
         and where a `create` was repeated, the first one's batch may be better.
         """
+        attempt = shard.current
         unexplained = snapshot.status in CANCELLED and not self._journal.state.cancel_requested
-        doubted = shard.current.doubted and snapshot.status.final
-        return (unexplained or doubted) and self.surveys.explains_first(snapshot.id)
+        twofold = attempt.doubted or attempt.duplicate_batch_ids
+        doubtful = unexplained or (snapshot.status.final and twofold)
+        return bool(doubtful) and self.surveys.explains_first(f"{snapshot.id} has ended")
 
     def _take_in(self, shard: Shard, snapshot: BatchSnapshot) -> None:
         index, attempt = shard.plan.index, shard.current
@@ -393,5 +432,6 @@ _NAMES: dict[type[Call], str] = {
     Look: "asking for the status",
     Cancel: "cancelling a batch",
     CancelDuplicate: "cancelling a batch",
+    Halve: "looking for a batch",
     Harvest: "downloading results",
 }

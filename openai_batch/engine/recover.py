@@ -29,7 +29,7 @@ from .persistent import Persistent
 from .restore import fetch_requests
 from .runs import Place, driving, new_run_id
 from .spool import Spool
-from .submit import precedence, was_refused
+from .submit import comes_to_nothing, precedence, was_refused
 from .supply import supply
 
 if TYPE_CHECKING:
@@ -210,6 +210,8 @@ def _ours(batches: list[_Batch]) -> list[_Found]:
         raise UsageError("every batch of this run was refused; nothing was executed")
     found: list[_Found] = []
     row = 0
+    for first, last in [whole for whole in ranges if _was_cut_anew(whole, ranges)]:
+        del ranges[first, last]
     for (first, last), candidates in sorted(ranges.items()):
         if first < row:
             raise RunDamaged(f"batches of this run overlap at row {first}")
@@ -220,6 +222,15 @@ def _ours(batches: list[_Batch]) -> list[_Found]:
     if row < total:
         found.append(_Found(row, total - row, None))
     return found
+
+
+def _was_cut_anew(
+    whole: tuple[int, int], ranges: Mapping[tuple[int, int], Sequence[_Batch]]
+) -> bool:
+    """Whether a slice came to nothing, and parts of it were sent instead."""
+    first, last = whole
+    parts = any(other != whole and first <= other[0] and other[1] <= last for other in ranges)
+    return parts and all(comes_to_nothing(batch.snapshot) for batch in ranges[whole])
 
 
 def _first_try(candidates: list[_Batch]) -> _Batch:

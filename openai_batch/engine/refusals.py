@@ -11,7 +11,7 @@ from .events import OnEvent, QuotaReached
 from .halving import halve
 from .journal import Journal
 from .patience import Patience
-from .scheduler import Create, Quota
+from .scheduler import Create, Halve, Quota
 from .spool import Spool
 from .states import Attempt, Phase, Shard
 from .watching import Progress
@@ -57,6 +57,7 @@ class Refusals:
         patience: Patience,
         quota: Quota,
         progress: Progress,
+        search_after_s: float,
     ):
         self._journal = journal
         self._spool = spool
@@ -65,6 +66,10 @@ class Refusals:
         self._patience = patience
         self._quota = quota
         self._progress = progress
+        self._search_after_s = search_after_s
+        self.to_halve: set[int] = set()
+        """Shards that are too large alone. A batch that nobody knows of may be what fills the
+        queue, and would execute what the halves do: it is searched for before."""
 
     def of_batch(self, shard: Shard, snapshot: BatchSnapshot) -> None:
         """The input was refused after `create`. Raises GaveUp or ProviderRefused but for quota."""
@@ -115,9 +120,15 @@ class Refusals:
             too_large = tries >= _tries_before_halving(shard.current, code, message)
             divisible = shard.current.number == 1 and shard.plan.rows > 1
             if too_large and divisible and not queued:
-                self._record(halve(shard, self._journal.state, self._spool))
-                wait_s = None
+                self.to_halve.add(shard.plan.index)
+                wait_s = self._search_after_s
+                self._patience.postpone(Halve(shard.plan.index), wait_s)
         self._tell(QuotaReached(*self._progress.place(shard), message, wait_s))
+
+    def halve(self, shard: Shard) -> None:
+        """Cut a shard in two."""
+        self._record(halve(shard, self._journal.state, self._spool))
+        self.to_halve.discard(shard.plan.index)
 
     def _record(self, *facts: entries.Entry) -> None:
         self._journal.append(*facts, at=self._clock.now())

@@ -14,7 +14,7 @@ from ..clock import Clock
 from ..errors import (
     CredentialsMissing,
     CredentialsRefused,
-    GaveUp,
+    FilesLeft,
     NotFound,
     ProviderError,
     ProviderRefused,
@@ -30,7 +30,7 @@ from .entries import (
 )
 from .journal import Journal
 from .label import METADATA_KEY, Label
-from .submit import listed
+from .submit import listed, was_refused
 
 TRIES = 3
 WAIT_S = 5.0
@@ -53,8 +53,8 @@ class RemoteFiles:
         """Delete every file of the run, and return how many there were. May be repeated.
 
         What was uploaded elsewhere, for a batch that was made elsewhere, is left alone. On return
-        it is recorded that nothing can be fetched any more. Raises GaveUp where some could not be
-        deleted, NotFound where this key is shown none of them, and CredentialsRefused.
+        it is recorded that nothing can be fetched any more. Raises FilesLeft where some could not
+        be deleted, NotFound where this key is shown none of them, and CredentialsRefused.
         """
         files = self._all()
         if not self.journal.state.remote_deletion_began:
@@ -100,7 +100,7 @@ class RemoteFiles:
                 return
         file_id, why = next(iter(left.items()))
         run_id = self.journal.info.run_id
-        raise GaveUp(
+        raise FilesLeft(
             f"{len(left)} of {len(files)} files of {run_id} are still at the provider: {file_id}: "
             f"{why}; `openai-batch download {run_id} --delete-remote` goes on"
         )
@@ -111,15 +111,19 @@ class RemoteFiles:
         Looks for those that only their names make known where an upload got no reply. What fails
         is left alone: it costs nothing. For a run that is over. Raises ProviderError.
         """
-        if self.journal.info.made_elsewhere:
+        info = self.journal.info
+        if info.made_elsewhere:
             return 0
         history = list(self.journal.history())
         shards = self.journal.state.shards.values()
         used = {attempt.file_id for shard in shards for attempt in shard.attempts}
         orphans = _uploaded(history) - used
-        if _lost_uploads(history) and self.can_list and (named := self._named() - used - orphans):
+        if _lost_uploads(history) and self.can_list:
+            orphans |= self._named() - used
+        if orphans and self.can_list:
             # Another machine may have gone on with the run, and its batches read its files.
-            orphans |= named - self._of_batches()
+            listing = listed(self.client, info)
+            orphans -= {batch.input_file_id or "" for batch in listing if not was_refused(batch)}
         return sum(not self._delete(file_id) for file_id in orphans)
 
     def _delete(self, file_id: str) -> str:

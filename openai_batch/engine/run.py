@@ -120,18 +120,20 @@ class Run:
         Results are durable on return. Raises GaveUp, OutcomeUnknown, ProviderRefused,
         CredentialsRefused; after each of them the run can be resumed.
         """
-        if not self.settled:
-            self._reopen_refused()
-            self._require_requests()
-        if not self._is_over:
-            self._drive().drive(settled, may_submit=self._may_send)
+        if self.settled:
+            self._cancel_duplicates()
+            return
+        self._reopen_refused()
+        self._require_requests()
+        self._drive().drive(settled, may_submit=self._may_send)
 
     def step(self) -> None:
         """Look once, submit and fetch what can be, and return without waiting. May be repeated."""
-        if not self.settled:
-            self._require_requests()
-        if not self._is_over:
-            self._drive().step(may_submit=self._may_send)
+        if self.settled:
+            self._cancel_duplicates()
+            return
+        self._require_requests()
+        self._drive().step(may_submit=self._may_send)
 
     def harvest(self) -> None:
         """Look once and fetch what has ended; never submit, never wait for a batch.
@@ -139,9 +141,11 @@ class Run:
         Raises StillRunning while batches run, GaveUp where only `resume` can go on, and
         ProviderRefused where the provider has refused a part for good.
         """
-        if self._is_over:
+        if self.settled:
+            self._cancel_duplicates()
             return
         driver = self._drive()
+        driver.doubts.hurry()
         driver.step(may_submit=False)
         driver.drive(_nothing_to_fetch, may_submit=False, may_look=False)
         if self.settled:
@@ -186,10 +190,11 @@ class Run:
         doubts.set_aside.clear()
         return len(lost)
 
-    @property
-    def _is_over(self) -> bool:
-        """Whether nothing is left to be done at the provider."""
-        return self.settled and not open_duplicates(self.state)
+    def _cancel_duplicates(self) -> None:
+        """Do what is left to be done at the provider; the results are here, with or without it."""
+        if open_duplicates(self.state):
+            with contextlib.suppress(ProviderError):
+                self._drive().step(may_submit=False)
 
     @property
     def _may_send(self) -> bool:
@@ -277,7 +282,7 @@ class Run:
         """Delete the files at the provider of a run that is over; nothing can be fetched then.
 
         Durable on return; may be repeated. Raises UsageError while its results are not delivered,
-        GaveUp where some files could not be deleted, NotFound where this key is shown none.
+        FilesLeft where some files could not be deleted, NotFound where this key is shown none.
         """
         if not disposable(self.state):
             raise UsageError(f"{self.info.run_id} is not delivered: its files are still needed")

@@ -31,6 +31,13 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
+class Halve:
+    """Cut an uploaded shard in two, unless a batch for it turns up at the provider."""
+
+    shard: int
+
+
+@dataclass(frozen=True, slots=True)
 class Find:
     """Look at the provider for batches whose `create` got no reply: one search for all."""
 
@@ -61,7 +68,7 @@ class Harvest:
     shard: int
 
 
-Call = Upload | Create | Find | Look | Cancel | CancelDuplicate | Harvest
+Call = Upload | Create | Halve | Find | Look | Cancel | CancelDuplicate | Harvest
 
 
 @dataclass
@@ -101,6 +108,8 @@ class View:
     not_before: Mapping[Call, float] = field(default_factory=dict)
     set_aside: Mapping[int, str] = field(default_factory=dict)
     """Shards of which nothing more can be known for now."""
+    to_halve: Collection[int] = ()
+    """Shards that are refused although nothing of ours is queued."""
     duplicates: Collection[str] = ()
     """Batches to be cancelled because others do their work."""
 
@@ -173,6 +182,7 @@ def _submissions(view: View) -> list[Call]:
     queued = in_flight(view)
     room = view.max_in_flight is None or len(queued) < view.max_in_flight
     uploaded = view.in_phase(Phase.UPLOADED)
+    calls += [Halve(s.plan.index) for s in uploaded if s.plan.index in view.to_halve]
     # One `create` at a time, and none while an earlier one is in doubt: a refusal for quota then
     # says exactly how much was accepted before it.
     if uploaded and room and not _creating(view) and not view.in_phase(Phase.CREATING):
@@ -180,6 +190,7 @@ def _submissions(view: View) -> list[Call]:
         fitting = (
             Create(shard.plan.index)
             for shard in uploaded
+            if shard.plan.index not in view.to_halve
             if not queued or view.quota.allows(size, shard.current.size_bytes)
         )
         calls += [call for call in fitting if view.startable(call)][:1]

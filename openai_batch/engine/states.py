@@ -120,6 +120,8 @@ class RunState:
     cancel_requested: bool = False
     sending_allowed: bool = False
     """Whether the user lifted what kept the run from sending anything more."""
+    former_batch_ids: tuple[str, ...] = ()
+    """Batches of shards that were split since."""
     publishing: Publishing | None = None
     delivered: Delivered | None = None
     spool_removed: bool = False
@@ -226,7 +228,9 @@ def advance(state: RunState, entry: Entry) -> RunState:
             _expect(state, entry, _CAN_SPLIT)
             shards = {i: shard for i, shard in state.shards.items() if i != index}
             shards |= {plan.index: _fresh(plan) for plan in parts}
-            return dataclasses.replace(state, shards=shards)
+            former = [name for a in state.shards[index].attempts for name in a.batch_ids]
+            former_ids = (*state.former_batch_ids, *former)
+            return dataclasses.replace(state, shards=shards, former_batch_ids=former_ids)
         case RetryPlanned(shard=index, attempt=number, rows=rows, size_bytes=size_bytes):
             _expect(state, dataclasses.replace(entry, attempt=number - 1), {Phase.HARVESTED})
             shard = state.shards[index]
@@ -329,10 +333,12 @@ def _without_duplicate(attempt: Attempt, entry: DuplicateFound, *, is_current: b
                 f"{attempt.phase.value}, and {attempt.batch_id} counts"
             )
         attempt = change(attempt, batch_id=entry.kept_id, seen=None)
+    others = [name for name in attempt.duplicate_batch_ids if name != entry.kept_id]
+    still_open = [name for name in attempt.open_duplicate_ids if name != entry.kept_id]
     return change(
         attempt,
-        duplicate_batch_ids=(*attempt.duplicate_batch_ids, entry.batch_id),
-        open_duplicate_ids=attempt.open_duplicate_ids + ((entry.batch_id,) if entry.runs else ()),
+        duplicate_batch_ids=(*others, entry.batch_id),
+        open_duplicate_ids=(*still_open, entry.batch_id) if entry.runs else tuple(still_open),
     )
 
 

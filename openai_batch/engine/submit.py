@@ -2,10 +2,17 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..errors import NotFound, ProviderRefused, ProviderUnavailable, QuotaRefused, RunDamaged
+from ..errors import (
+    CredentialsRefused,
+    NotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+    QuotaRefused,
+    RunDamaged,
+)
 from ..providers.interface import BatchClient, BatchPage, BatchSnapshot, BatchStatus
 from .journal import RunInfo
 from .label import METADATA_KEY, Label
@@ -27,16 +34,22 @@ def label_of(info: RunInfo, shard: Shard, attempt: Attempt | None = None) -> Lab
 
 
 def create(
-    client: BatchClient, info: RunInfo, shard: Shard, *, look_first: bool
+    client: BatchClient,
+    info: RunInfo,
+    shard: Shard,
+    *,
+    look_first: bool,
+    former: Collection[str] = (),
 ) -> tuple[BatchSnapshot, bool]:
     """Start the batch of a shard's current attempt, and say whether it was there already.
 
     Costs; called once for each recorded intent. With `look_first` it is searched for: another
-    machine may have gone on with the run, and its batches are not in this journal.
+    machine may have gone on with the run, and its batches are not in this journal. `former` are
+    batches of shards that this one is a part of.
     """
     assert shard.current.file_id is not None
     if look_first and not shard.current.resubmitted:
-        found = _made_already(client, info, shard)
+        found = made_already(client, info, shard, former)
         if found is not None:
             return found, True
     label = label_of(info, shard)
@@ -61,7 +74,9 @@ def _idempotency_key(label: Label, attempt: Attempt) -> str:
     return f"{label.run_id}-{label.first_row}-{label.last_row}-{label.attempt}-{tries}-{file}"
 
 
-def _made_already(client: BatchClient, info: RunInfo, shard: Shard) -> BatchSnapshot | None:
+def made_already(
+    client: BatchClient, info: RunInfo, shard: Shard, former: Collection[str] = ()
+) -> BatchSnapshot | None:
     """The batch of a shard's current attempt, where some other process has made it.
 
     Where listing is refused, the journal is all that is known. Raises ProviderUnavailable where it
@@ -71,7 +86,7 @@ def _made_already(client: BatchClient, info: RunInfo, shard: Shard) -> BatchSnap
     found: BatchSnapshot | None = None
     try:
         for snapshot in listed(client, info):
-            if was_refused(snapshot):
+            if was_refused(snapshot) or snapshot.id in former:
                 continue
             if _is_of(snapshot, info, shard):
                 found = min(found or snapshot, snapshot, key=precedence)
@@ -125,9 +140,15 @@ def precedence(snapshot: BatchSnapshot) -> tuple[int, float, str]:
     elif not status.final:
         standing = 1
     else:
-        has_results = status is BatchStatus.COMPLETED or snapshot.output_file_id
+        done = snapshot.counts.completed if snapshot.counts else 0
+        has_results = status is BatchStatus.COMPLETED or snapshot.output_file_id or done
         standing = 0 if has_results else 2
     return standing, snapshot.created_at or 0, snapshot.id
+
+
+def comes_to_nothing(snapshot: BatchSnapshot) -> bool:
+    """Whether a batch was cancelled or refused, or has ended without a result."""
+    return precedence(snapshot)[0] >= 2
 
 
 class CannotList(ProviderRefused):
@@ -193,7 +214,9 @@ def listed(
     for _ in range(pages) if pages else itertools.count():
         try:
             page = client.list_batches(after)
-        except ProviderRefused as error:
+        except (ProviderRefused, CredentialsRefused) as error:
+            if error.status_code == 401:
+                raise
             raise CannotList(f"the listing was refused: {error}") from error
         yield from page.batches
         if page.next_after in (None, after) or _all_older(page, info.created_at - _LISTED_BEFORE_S):

@@ -168,6 +168,7 @@ class FakeProvider:
     executed: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     keys: list[str] = field(default_factory=list)
+    made: dict[str, FakeBatch] = field(default_factory=dict)
     kept: int = 0
     _lock: Any = field(default_factory=threading.RLock)
 
@@ -211,10 +212,12 @@ class FakeProvider:
         idempotency_key: str,
     ) -> BatchSnapshot:
         def create() -> BatchSnapshot:
-            if self.honours_keys and idempotency_key in self.keys:
-                return list(self.batches.values())[self.keys.index(idempotency_key)].snapshot
+            if self.honours_keys and idempotency_key in self.made:
+                return self.made[idempotency_key].snapshot
             self.keys.append(idempotency_key)
-            return self.begin(input_file_id, endpoint, completion_window, metadata).snapshot
+            batch = self.begin(input_file_id, endpoint, completion_window, metadata)
+            self.made[idempotency_key] = batch
+            return batch.snapshot
 
         return self._call("create", create)
 

@@ -12,12 +12,14 @@ from engine_fakes import (
     end,
     ends_without_files,
     expires_after,
+    fails,
     outcome,
     raising,
     reply_is_lost,
     request_is_lost,
     stays,
     unexecuted,
+    well,
 )
 
 from openai_batch.engine.entries import DuplicateFound
@@ -440,3 +442,168 @@ def test_a_batch_that_was_given_up_and_has_ended_is_told_of(bench: Bench) -> Non
         run.settle()
     assert "batch_2 counts, batch_1 is completed" in told(bench)[-1]
     assert bench.record(run_id)["batch_ids"] == ["batch_2"]
+
+
+# --- a duplicate and a full queue -----------------------------------------------------------------
+
+
+def test_a_twin_that_fills_the_queue_is_found_before_the_shard_is_halved(bench: Bench) -> None:
+    """Ours is refused because the other one is queued: that one is adopted, and nothing cut."""
+    bench.server.behaviours = [runs_for(9), fails("token_limit_exceeded")]
+    run_id = bench.plan(4)
+    bench.server.will("create", made_twice)
+    bench.settle(run_id)
+    assert bench.record(run_id)["batch_ids"] == ["batch_1"]
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+def test_a_duplicate_is_cancelled_before_its_shard_is_halved(bench: Bench) -> None:
+    """Its cancelling has failed once when ours is refused for want of room."""
+
+    def is_refused_late(provider: FakeProvider, batch: FakeBatch) -> None:
+        if provider.calls["cancel"]:
+            fails("token_limit_exceeded")(provider, batch)
+        else:
+            batch.status = BatchStatus.VALIDATING
+
+    bench.server.behaviours = [is_refused_late, runs_for(60)]
+    run_id = bench.plan(4)
+    bench.server.will("create", made_once_more)
+    bench.server.will("cancel", raising(ProviderUnavailable("503", status_code=503)))
+    bench.settle(run_id, interval_s=1.0)
+    assert was_cancelled(bench, 2)
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+def test_a_run_that_was_halved_after_a_duplicate_can_be_resumed(bench: Bench) -> None:
+    """The cancelled one bears the label of the whole shard, and is no other machine's cut."""
+
+    def is_refused_late(provider: FakeProvider, batch: FakeBatch) -> None:
+        if provider.calls["cancel"]:
+            fails("token_limit_exceeded")(provider, batch)
+        else:
+            batch.status = BatchStatus.VALIDATING
+
+    bench.server.behaviours = [is_refused_late, runs_for(60)]
+    run_id = bench.plan(4)
+    bench.server.will("create", made_once_more, well, dies)
+    with pytest.raises(KeyboardInterrupt):
+        bench.settle(run_id, interval_s=1.0)
+    bench.settle(run_id)
+    assert outcome(bench.deliver(run_id)) == [(f"r{n}", "200") for n in range(1, 5)]
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+def dies(proceed: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+# --- what comes late ------------------------------------------------------------------------------
+
+
+def test_a_running_batch_is_not_cancelled_for_one_that_came_to_nothing(bench: Bench) -> None:
+    """Ours was cancelled by another machine, whose batch the listing shows only much later."""
+    bench.server.behaviours = [runs_for(30), runs_for(99), runs_for(40)]
+    run_id = bench.plan(2, shard_requests=1)
+    with bench.open(run_id) as run:
+        run.submit()
+        run.step()
+        ours = bench.server.batch(1)
+        bench.server.create_batch(
+            input_file_id="file-1",
+            endpoint=ours.endpoint,
+            completion_window="24h",
+            metadata=ours.metadata,
+            idempotency_key="",
+        )
+        bench.server.batch(3).created_at = ours.created_at - 5
+        bench.server.batch(3).hidden = True
+        bench.server.cancel_batch("batch_1")
+        while not run.state.shards[1].last_harvest:
+            run.step()
+        bench.server.batch(3).hidden = False
+        run.settle()
+    assert not was_cancelled(bench, 3)
+
+
+def test_the_end_of_a_listing_that_is_down_for_seconds_is_waited_for(bench: Bench) -> None:
+    """Three searches that fail at once would prove nothing."""
+    bench.server.behaviours = [runs_for(30), runs_for(30)]
+    run_id = bench.plan(2)
+    with bench.open(run_id) as run:
+        run.submit()
+        run.step()
+        another_machine_makes_an_older_one(bench)
+        bench.server.cancel_batch("batch_1")
+        back_at = bench.clock.monotonic() + 1.2
+
+        def is_down(proceed: Any) -> Any:
+            if bench.clock.monotonic() < back_at:
+                raise ProviderUnavailable("503", status_code=503)
+            return proceed()
+
+        bench.server.will("list", *[is_down] * 50)
+        run.settle()
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_one_download_brings_the_better_of_two_batches(bench: Bench) -> None:
+    """Ours was cancelled for one that is completed by now: it is seen and fetched at once."""
+    bench.server.behaviours = [runs_for(30), runs_for(1)]
+    run_id = bench.plan(2)
+    with bench.open(run_id) as run:
+        run.submit()
+        run.step()
+    another_machine_makes_an_older_one(bench)
+    bench.server.retrieve_batch("batch_2")
+    bench.server.cancel_batch("batch_1")
+    with bench.open(run_id) as run:
+        run.harvest()
+        assert run.settled
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+def test_a_duplicate_that_is_done_before_it_could_be_cancelled_counts(bench: Bench) -> None:
+    """409 to the cancelling, and ours expires with nothing done: the other's results are kept."""
+
+    def ends_with_nothing(provider: FakeProvider, batch: FakeBatch) -> None:
+        if provider.calls["cancel"] and not batch.status.final:
+            end(provider, batch, [], [unexecuted(n) for n in batch.ids], BatchStatus.EXPIRED)
+        elif not batch.status.final:
+            batch.status = BatchStatus.IN_PROGRESS
+
+    bench.server.behaviours = [ends_with_nothing, runs_for(99)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_once_more)
+
+    def comes_too_late(proceed: Any) -> Any:
+        batch = bench.server.batch(2)
+        end(bench.server, batch, bench.server.execute(batch.ids))
+        return proceed()
+
+    bench.server.will("cancel", comes_too_late)
+    bench.settle(run_id)
+    assert bench.server.executed == {"r1": 1, "r2": 1}
+    assert bench.record(run_id)["batch_ids"] == ["batch_2"]
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_key_that_may_not_list_follows_any_number_of_batches(bench: Bench, shards: int) -> None:
+    """403 to the listing: each batch is asked for by itself."""
+    bench.server.will("list", *[raising(CredentialsRefused("403", status_code=403))] * 500)
+    run_id = bench.plan(4, shard_requests=4 // shards)
+    bench.settle(run_id)
+    assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
+
+
+def test_results_that_are_here_want_no_provider(bench: Bench) -> None:
+    """A duplicate that is still to be cancelled is no reason to hold back a settled run."""
+    bench.server.behaviours = [runs_for(9), runs_for(99)]
+    run_id = bench.plan(2)
+    bench.server.will("create", made_once_more)
+    bench.server.will("cancel", *[raising(ProviderUnavailable("503", status_code=503))] * 500)
+    bench.settle(run_id)
+    bench.server.will("retrieve", *[raising(CredentialsRefused("401", status_code=401))] * 500)
+    bench.settle(run_id)
+    assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]

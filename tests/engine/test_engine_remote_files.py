@@ -22,7 +22,7 @@ from openai_batch.engine.events import FilesDeleted
 from openai_batch.engine.runs import request_cancel
 from openai_batch.errors import (
     CredentialsRefused,
-    GaveUp,
+    FilesLeft,
     NotFound,
     ProviderRefused,
     ProviderUnavailable,
@@ -75,7 +75,7 @@ def test_results_that_were_deleted_are_not_asked_for(bench: Bench) -> None:
 
 
 def test_a_file_that_cannot_be_deleted_is_tried_again_and_told_of(bench: Bench) -> None:
-    """Three tries each, then exit 7; a later try takes up what is left."""
+    """Three tries each, then exit 1; a later try takes up what is left."""
     run_id = bench.plan(1)
     bench.settle(run_id)
     bench.deliver(run_id)
@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_deleted_is_tried_again_and_told_of(bench: Bench) 
     bench.server.will("delete", *[raising(ProviderRefused("405", status_code=405))] * 6)
     with (
         bench.open(other) as run,
-        pytest.raises(GaveUp, match=f"2 of 2 files of {other} are still at the provider"),
+        pytest.raises(FilesLeft, match=f"2 of 2 files of {other} are still at the provider"),
     ):
         run.delete_remote_files()
     with bench.open(other) as run:
@@ -109,7 +109,7 @@ def test_a_deletion_that_failed_half_way_is_gone_on_with(bench: Bench) -> None:
     bench.server.will("delete", *[lambda proceed: proceed()] * 3, *[unavailable] * 3)
     with (
         bench.open(run_id) as run,
-        pytest.raises(GaveUp, match=f"1 of 4 .*download {run_id} --delete-remote` goes on"),
+        pytest.raises(FilesLeft, match=f"1 of 4 .*download {run_id} --delete-remote` goes on"),
     ):
         run.delete_remote_files()
     with pytest.raises(UsageError, match="its files were deleted at the provider"):
