@@ -100,20 +100,11 @@ class Duplicates:
         kept, other = (found.batch, ours) if replaced else (ours, found.batch)
         if known and not replaced:
             return False
-        runs = not other.status.final and other.status is not BatchStatus.CANCELLING
-        if runs and comes_to_nothing(kept):  # and it is too late to wait for the other
-            self._tell(Warned(f"{other.id} executes the requests of {kept.id} all the same"))
-            runs = False
-        fact = DuplicateFound(found.shard, found.attempt, kept.id, other.id, runs)
+        is_to_end, fate = _fate(other, kept)
+        fact = DuplicateFound(found.shard, found.attempt, kept.id, other.id, is_to_end)
         self._journal.append(fact, at=self._clock.now())
-        if runs:
-            end = "will be cancelled"
-        elif other.status in CANCELLED:
-            end = "is cancelled"
-        else:
-            end = f"is {other.status.value}, and what both have done is paid for twice"
         twice = f"{kept.id} and {other.id} execute the same requests"
-        self._tell(Warned(f"{twice}: {kept.id} counts, {other.id} {end}"))
+        self._tell(Warned(f"{twice}: {kept.id} counts, {other.id} {fate}"))
         return replaced
 
     def cancelled(self, batch_id: str) -> None:
@@ -132,3 +123,14 @@ class Duplicates:
             self.cancelled(batch_id)
         self._tell(Warned(f"the duplicate {batch_id} could not be cancelled: {error}"))
         return False
+
+
+def _fate(other: BatchSnapshot, kept: BatchSnapshot) -> tuple[bool, str]:
+    """Whether a batch that does not count is to be cancelled, and what is said of it."""
+    if other.status in CANCELLED:
+        return False, "is cancelled"
+    if other.status.final:
+        return False, f"is {other.status.value}, and what both have done is paid for twice"
+    if comes_to_nothing(kept):  # and it is too late to wait for the other
+        return False, "goes on, and is left alone"
+    return True, "will be cancelled"

@@ -457,15 +457,16 @@ def test_a_twin_that_fills_the_queue_is_found_before_the_shard_is_halved(bench: 
     assert bench.server.executed == {f"r{n}": 1 for n in range(1, 5)}
 
 
+def is_refused_late(provider: FakeProvider, batch: FakeBatch) -> None:
+    """Refused for want of room as soon as a cancelling was tried."""
+    if provider.calls["cancel"]:
+        fails("token_limit_exceeded")(provider, batch)
+    else:
+        batch.status = BatchStatus.VALIDATING
+
+
 def test_a_duplicate_is_cancelled_before_its_shard_is_halved(bench: Bench) -> None:
     """Its cancelling has failed once when ours is refused for want of room."""
-
-    def is_refused_late(provider: FakeProvider, batch: FakeBatch) -> None:
-        if provider.calls["cancel"]:
-            fails("token_limit_exceeded")(provider, batch)
-        else:
-            batch.status = BatchStatus.VALIDATING
-
     bench.server.behaviours = [is_refused_late, runs_for(60)]
     run_id = bench.plan(4)
     bench.server.will("create", made_once_more)
@@ -477,13 +478,6 @@ def test_a_duplicate_is_cancelled_before_its_shard_is_halved(bench: Bench) -> No
 
 def test_a_run_that_was_halved_after_a_duplicate_can_be_resumed(bench: Bench) -> None:
     """The cancelled one bears the label of the whole shard, and is no other machine's cut."""
-
-    def is_refused_late(provider: FakeProvider, batch: FakeBatch) -> None:
-        if provider.calls["cancel"]:
-            fails("token_limit_exceeded")(provider, batch)
-        else:
-            batch.status = BatchStatus.VALIDATING
-
     bench.server.behaviours = [is_refused_late, runs_for(60)]
     run_id = bench.plan(4)
     bench.server.will("create", made_once_more, well, dies)
@@ -503,6 +497,7 @@ def dies(proceed: Any) -> Any:
 
 def test_a_running_batch_is_not_cancelled_for_one_that_came_to_nothing(bench: Bench) -> None:
     """Ours was cancelled by another machine, whose batch the listing shows only much later."""
+    bench.server.page_size = 9
     bench.server.behaviours = [runs_for(30), runs_for(99), runs_for(40)]
     run_id = bench.plan(2, shard_requests=1)
     with bench.open(run_id) as run:
@@ -524,6 +519,7 @@ def test_a_running_batch_is_not_cancelled_for_one_that_came_to_nothing(bench: Be
         bench.server.batch(3).hidden = False
         run.settle()
     assert not was_cancelled(bench, 3)
+    assert told(bench)[-1].endswith("batch_1 counts, batch_3 goes on, and is left alone")
 
 
 def test_the_end_of_a_listing_that_is_down_for_seconds_is_waited_for(bench: Bench) -> None:
