@@ -40,15 +40,16 @@ START = 1_800_000_000.0
 class FakeClock:
     """Time that passes only while nothing is under way, and then at once.
 
-    `busy` says whether a call is under way: its answer is waited for in real time. `tick_s` passes
-    at every look at the clock, as if the machine were slow. A wait without end is a hang.
+    `busy` says whether a call is under way whose answer comes by a queue: that is waited for in
+    real time. `tick_s` passes at every look at the clock, as if the machine were slow. A wait
+    without end is a hang.
     """
 
     def __init__(self, tick_s: float = 0.0):
         self.tick_s = tick_s
         self.wall_offset_s = START
         self.waits = 0
-        self.busy: Callable[[], bool] = lambda: False
+        self.busy: Callable[[Any], bool] = lambda source: False
         self._lock = threading.Lock()
         self._monotonic = 1000.0
 
@@ -67,7 +68,7 @@ class FakeClock:
     def wait(self, source: "queue.SimpleQueue[Any]", timeout_s: float | None) -> Any:
         self.waits += 1
         assert self.waits < 20_000, "it spins"
-        if self.busy() or not source.empty():
+        if self.busy(source) or not source.empty():
             return source.get(timeout=REAL_WAIT_S)
         assert timeout_s is not None, "it waits for ever"
         self.advance(timeout_s)
@@ -453,7 +454,8 @@ class FakeRun(Run):
     def _drive(self) -> Any:
         driver = super()._drive()
         driver._pool = self._pool or driver._pool
-        self._given.clock.busy = lambda: bool(driver._busy)
+        done = driver._pool.done
+        self._given.clock.busy = lambda source: source is done and bool(driver._busy)
         return driver
 
 

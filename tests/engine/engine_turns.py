@@ -53,7 +53,7 @@ class MortalClock:
     def wait(self, source: "queue.SimpleQueue[Any]", timeout_s: float | None) -> Any:
         """As FakeClock's; but with dice, time may pass although calls are under way."""
         self._life.moment()
-        slow = self.dice and self._clock.busy() and self.dice.random() < 0.3
+        slow = self.dice and self._clock.busy(source) and self.dice.random() < 0.3
         if slow and timeout_s is not None and timeout_s <= SLOW_CALL_S:
             self._clock.advance(timeout_s)
             return None
