@@ -21,6 +21,7 @@ CODES = {
     "NotFound": 6,
     "QuotaRefused": 7,
     "ProviderUnavailable": 7,
+    "FilesLeft": 1,
     "GaveUp": 7,
     "OutcomeUnknown": 7,
     "StillRunning": 8,
