@@ -159,9 +159,8 @@ class CannotList(ProviderRefused):
 class Found:
     """The batches found for shards whose `create` got no reply, by shard.
 
-    `hidden` are shards without one whose input file is not shown either, nor any batch of the run:
-    that theirs is not in the listing says nothing then, because this key may belong to somebody
-    else.
+    `hidden` are shards without one whose input file is not shown either: that a batch is not in
+    the listing says nothing then, because this key may belong to somebody else.
     """
 
     batches: dict[int, BatchSnapshot]
@@ -177,25 +176,27 @@ def find(client: BatchClient, info: RunInfo, shards: Sequence[Shard], *, can_lis
     if not can_list:
         raise CannotList("this provider cannot list batches")
     found: dict[int, BatchSnapshot] = {}
-    run_is_shown = False
+    shown_file: str | None = None
     for snapshot in listed(client, info):
         label = Label.parse(snapshot.metadata.get(METADATA_KEY))
-        run_is_shown = run_is_shown or (label is not None and label.run_id == info.run_id)
+        if label is not None and label.run_id == info.run_id:
+            shown_file = snapshot.input_file_id
         for shard in shards:
             if _is_of(snapshot, info, shard):
                 other = found.get(shard.plan.index, snapshot)
                 found[shard.plan.index] = min(other, snapshot, key=precedence)
-    if run_is_shown:
-        return Found(found)
     lacking = [shard for shard in shards if shard.plan.index not in found]
-    hidden = (shard.plan.index for shard in lacking if not _shows_input(client, shard))
+    hidden = [s.plan.index for s in lacking if not _is_shown(client, s.current.file_id)]
+    # Where not even the file of a batch that is listed is shown, 404 says nothing of the key.
+    if hidden and shown_file and not _is_shown(client, shown_file):
+        hidden = []
     return Found(found, frozenset(hidden))
 
 
-def _shows_input(client: BatchClient, shard: Shard) -> bool:
-    """Whether the provider shows the shard's input file, as far as it has a call for that."""
+def _is_shown(client: BatchClient, file_id: str | None) -> bool:
+    """Whether the provider shows a file to this key, as far as it has a call for that."""
     try:
-        client.retrieve_file(shard.current.file_id or "")
+        client.retrieve_file(file_id or "")
     except NotFound:
         return False
     except ProviderRefused:

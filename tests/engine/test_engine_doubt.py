@@ -482,6 +482,51 @@ def test_another_organisations_key_proves_nothing(bench: Bench) -> None:
     assert bench.server.executed == {"r1": 1}
 
 
+def first_batch_is_elsewhere(bench: Bench, *, shows: Any) -> str:
+    """A run of two shards: the first one's `create` got no reply, and this key sees no batch of it.
+
+    The second one's is listed. `shows` says of which files the provider knows.
+    """
+
+    def look(proceed: Any) -> Any:
+        file = proceed()
+        if not shows(file.id):
+            raise NotFound("no such file", status_code=404)
+        return file
+
+    def lost(proceed: Any) -> Any:
+        proceed()
+        bench.server.batch(1).hidden = True
+        batch = bench.server.batch(1)
+        bench.server.begin(
+            bench.server.keep("other.jsonl", bench.server.files["file-2"][1]),
+            batch.endpoint,
+            "24h",
+            {"openai_batch": batch.metadata["openai_batch"].replace("rows=0-0", "rows=1-1")},
+        )
+        bench.server.will("retrieve_file", *[look] * 500)
+        return reply_is_lost(lambda: None)
+
+    run_id = bench.plan(2, shard_requests=1)
+    bench.server.will("create", lost)
+    return run_id
+
+
+def test_a_batch_made_with_the_other_key_does_not_vouch_for_this_one(bench: Bench) -> None:
+    """Of a run whose batches are in two organisations, the one in doubt may be in the first."""
+    run_id = first_batch_is_elsewhere(bench, shows=lambda file_id: file_id == "file-3")
+    with pytest.raises(OutcomeUnknown, match="may be that of another organisation or project"):
+        bench.settle(run_id)
+    assert len([b for b in bench.server.batches.values() if b.ids == ["r1"]]) == 1
+
+
+def test_a_gateway_without_a_call_for_files_is_believed_by_its_listing(bench: Bench) -> None:
+    """404 to every file, even that of a batch that is listed, says nothing of the key."""
+    run_id = first_batch_is_elsewhere(bench, shows=lambda file_id: False)
+    bench.settle(run_id)
+    assert len([b for b in bench.server.batches.values() if b.ids == ["r1"]]) == 2
+
+
 def test_a_run_without_losses_has_nothing_to_resubmit(bench: Bench) -> None:
     """--resubmit on a run whose batches are well sends nothing."""
     bench.server.behaviours = [stays]
