@@ -30,14 +30,11 @@ from .entries import (
 )
 from .journal import Journal
 from .label import METADATA_KEY, Label
-from .submit import listed, was_refused
+from .submit import LISTED_BEFORE_S, listed, was_refused
 
 TRIES = 3
 WAIT_S = 5.0
 """Between tries at what could not be deleted."""
-
-_LISTED_BEFORE_S = 86_400
-"""How far before the run a search by name goes: more than clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +147,7 @@ class RemoteFiles:
                 break
             labels = ((file.id, Label.parse(file.name)) for file in files)
             found |= {file_id for file_id, label in labels if label and label.run_id == info.run_id}
-            oldest = info.created_at - _LISTED_BEFORE_S
+            oldest = info.created_at - LISTED_BEFORE_S
             all_older = all(file.created_at and file.created_at < oldest for file in files)
             if next_after in (None, after) or all_older:
                 break

@@ -220,12 +220,12 @@ def listed(
                 raise
             raise CannotList(f"the listing was refused: {error}") from error
         yield from page.batches
-        if page.next_after in (None, after) or _all_older(page, info.created_at - _LISTED_BEFORE_S):
+        if page.next_after in (None, after) or _all_older(page, info.created_at - LISTED_BEFORE_S):
             return
         after = page.next_after
 
 
-_LISTED_BEFORE_S = 86_400
+LISTED_BEFORE_S = 86_400
 """How far before the run a search goes: more than clocks differ, and listings are out of order."""
 
 
