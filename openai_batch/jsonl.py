@@ -6,23 +6,12 @@ is never re-serialised by this module.
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
-import msgspec
 import orjson
 
-T = TypeVar("T")
-
 BOM = b"\xef\xbb\xbf"
-
-
-BLOCK_BYTES = 1 << 18
-"""About what is looked at together, where most lines are alike: a thousand short lines."""
-
-Unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What a decoder raises for anything but what it is made for."""
 
 
 def lines(stream: BinaryIO | Iterable[bytes], first: int = 1) -> Iterator[tuple[int, bytes]]:
@@ -40,39 +29,6 @@ def lines(stream: BinaryIO | Iterable[bytes], first: int = 1) -> Iterator[tuple[
             yield number, content
 
 
-def blocks(stream: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
-    """Yield everything in pieces of whole lines, of about BLOCK_BYTES or of one line."""
-    read, read_line = getattr(stream, "read", None), getattr(stream, "readline", None)
-    if read is None or read_line is None:
-        yield from stream
-        return
-    while content := read(BLOCK_BYTES):
-        yield content + read_line()
-
-
-def decode_block(decoder: "msgspec.json.Decoder[T]", block: bytes) -> list[T] | None:
-    """Read lines that are all alike: each one object of the decoder's type, and its newline.
-
-    None where any line is anything else, be it blank or JSON with a space before it: such a block
-    is for those who look closer.
-    """
-    if block[:1] != b"{" or block[-1:] != b"\n" or _ODD_NEWLINE.search(block):
-        return None
-    if not is_utf8(block):
-        return None
-    try:
-        found = decoder.decode_lines(block)
-    except Unreadable:
-        return None
-    return found if len(found) == block.count(b"\n") else None
-
-
-# The decoder takes two objects on a line, and one on two lines. Where every newline stands between
-# the end of an object and the beginning of another, none is inside one; then as many objects as
-# newlines are one on each line.
-_ODD_NEWLINE = re.compile(rb"\n(?:(?<!\}\n)|[^{])")
-
-
 def parse(content: bytes) -> Any:
     """Parse one JSON text. Raises ValueError where it is not JSON.
 
@@ -88,17 +44,6 @@ def parse(content: bytes) -> Any:
             return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             raise ValueError(str(strict)) from None
-
-
-def is_utf8(content: bytes) -> bool:
-    """Whether `content` is text all through, which decoders do not look at in what they skip."""
-    if content.isascii():
-        return True
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def parse_exactly(content: bytes) -> Any:

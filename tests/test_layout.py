@@ -33,6 +33,7 @@ LEVELS = {
     "clock": 0,
     "files": 0,
     "jsonl": 0,
+    "blocks": 0,
 }
 BESIDE = "local"
 MODULES = sorted(PACKAGE.rglob("*.py"))

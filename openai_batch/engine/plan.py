@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import jsonl
+from ..blocks import read_blocks
 from ..errors import Fault, InputInvalid, StorageError, UsageError
 from ..files import free_bytes, make_private_dir
 from ..requests.unique import UniqueIds
@@ -185,7 +186,7 @@ class _Planned:
 
 def _peek(stream: BinaryIO) -> tuple[str | None, Iterator[bytes]]:
     """The model that the first request names, and everything, in blocks of whole lines."""
-    blocks = jsonl.blocks(stream)
+    blocks = read_blocks(stream)
     blank: list[bytes] = []
     for block in blocks:
         for _, content in jsonl.lines(io.BytesIO(block)):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from .. import jsonl
+from ..blocks import Unreadable, decode_block, is_utf8
 from .spool import Outcome
 
 _NOT_EXECUTED_CODES = {"batch_expired", "batch_cancelled"}
@@ -27,16 +28,16 @@ def parse_result(line: bytes) -> Result | None:
     """
     try:
         success = _SUCCESSES.decode(line)
-    except jsonl.Unreadable:
+    except Unreadable:
         return _parse_closely(line)
-    if not jsonl.is_utf8(line):
+    if not is_utf8(line):
         return None
     return Result(success.custom_id, Outcome.SUCCEEDED)
 
 
 def succeeded(block: bytes) -> list[str] | None:
     """The custom_ids of lines that are all plain successes; None where any is something else."""
-    successes = jsonl.decode_block(_SUCCESSES, block)
+    successes = decode_block(_SUCCESSES, block)
     return None if successes is None else [success.custom_id for success in successes]
 
 

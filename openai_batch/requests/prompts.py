@@ -1,6 +1,6 @@
 """Reading prompts, in whatever shape they come, and writing requests."""
 
-import secrets
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -91,7 +91,7 @@ class _RequestMaker:
 
         Everything else about it is the same for all texts, so it is built and written only once.
         """
-        number, text = secrets.token_hex(), secrets.token_hex()
+        number, text = os.urandom(16).hex(), os.urandom(16).hex()
         try:
             url, body = build_from_prompt({name: text}, self._options)
         except ValueError as error:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .. import jsonl
+from ..blocks import Unreadable, decode_block, is_utf8
 from ..errors import Fault
 from .endpoints import FIELD_TYPES, Endpoint, Kind, endpoint_of
 from .faults import invalid_json, shown
@@ -277,13 +278,13 @@ class _Usual:
             return None
         try:
             request = self._decoder.decode(content)
-        except jsonl.Unreadable:
+        except Unreadable:
             return None  # the closer look says what is wrong with it, if anything is
-        return self._sum([request]) if jsonl.is_utf8(content) else None
+        return self._sum([request]) if is_utf8(content) else None
 
     def recognise_all(self, block: bytes) -> Checked | None:
         """The same of whole lines, of which each holds a request of the usual shape."""
-        requests = self._decoder and jsonl.decode_block(self._decoder, block)
+        requests = self._decoder and decode_block(self._decoder, block)
         return self._sum(requests) if requests else None
 
     def _sum(self, requests: list[Any]) -> Checked:

@@ -5,14 +5,14 @@ import io
 import msgspec
 import pytest
 
-from openai_batch import jsonl
+from openai_batch.blocks import decode_block, read_blocks
 
 OBJECTS: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 
 
 def test_a_block_of_objects_is_read_at_once() -> None:
     """One object a line, each line ended."""
-    assert jsonl.decode_block(OBJECTS, b'{"a":1}\n{"b":"\xc3\xa9"}\n') == [{"a": 1}, {"b": "é"}]
+    assert decode_block(OBJECTS, b'{"a":1}\n{"b":"\xc3\xa9"}\n') == [{"a": 1}, {"b": "é"}]
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_a_block_of_objects_is_read_at_once() -> None:
 )
 def test_any_other_block_is_not_taken(block: bytes) -> None:
     """Blank lines, spaces, two objects on a line, one on two, and what is no JSON."""
-    assert jsonl.decode_block(OBJECTS, block) is None
+    assert decode_block(OBJECTS, block) is None
 
 
 def test_blocks_hold_whole_lines() -> None:
     """Their sum is the stream, whatever its lines are like."""
     content = b"".join(b"x" * length + b"\n" for length in range(3_000)) + b"the end"
-    blocks = list(jsonl.blocks(io.BytesIO(content)))
+    blocks = list(read_blocks(io.BytesIO(content)))
     assert b"".join(blocks) == content
     assert len(blocks) == 18
     assert all(block.endswith(b"\n") for block in blocks[:-1])
@@ -51,4 +51,4 @@ def test_blocks_hold_whole_lines() -> None:
 
 def test_an_iterable_of_lines_has_blocks_too() -> None:
     """What cannot be read in pieces is taken line by line."""
-    assert list(jsonl.blocks(iter([b"a\n", b"b"]))) == [b"a\n", b"b"]
+    assert list(read_blocks(iter([b"a\n", b"b"]))) == [b"a\n", b"b"]
