@@ -23,7 +23,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Error(Exception):
@@ -39,8 +39,7 @@ class UsageError(Error):
     """The arguments contradict each other or name something that does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing wrong with one request.
 
     `code` is the provider's own name for the fault where it has one (PROVIDERS: OpenAI's

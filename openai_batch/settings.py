@@ -4,7 +4,6 @@ Nothing here creates a file or a folder.
 """
 
 import os
-import shlex
 from pathlib import Path
 
 from .errors import UsageError
@@ -58,6 +57,8 @@ def local_arguments() -> list[str]:
 
     Raises UsageError where a quote is left open.
     """
+    import shlex
+
     try:
         return shlex.split(environment(LOCAL_ARGUMENTS) or "")
     except ValueError as error:

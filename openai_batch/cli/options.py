@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -17,12 +16,12 @@ Recorded = tuple[str, str | None]
 """The provider's name and base URL that an earlier run recorded."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", re.IGNORECASE)
+_SIZE = r"(?i)(\d+(?:\.\d+)?)\s*([kmg]i?)?b?"
 
 
 def parse_size(text: str) -> int:
     """Bytes from `200000000`, `200MB` or `190MiB`."""
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip())
     if not match:
         raise typer.BadParameter(f"{text!r} is no size: write bytes, or as in 200MB or 190MiB")
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
@@ -110,8 +109,7 @@ Ids = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """The options that say which provider is meant."""
 
     provider_name: str | None = None

@@ -1,24 +1,24 @@
 """What providers write, made fit to be read by people: no control characters, no keys."""
 
 import re
-import unicodedata
 
 MESSAGE_LIMIT = 600
 """Characters of a provider's own text that a message quotes."""
 
 # Keys as providers shape them (`sk-…`, Parasail's `psk-…`, Groq's `gsk_…`). Refusals echo them,
 # some half masked with asterisks, and not always the key that we sent.
-_KEY = re.compile(r"\b(?:p?sk-|gsk_)[\w*.\-]{6,}|(?<=Bearer )\S+")
-_BLANKS = re.compile(r"\s+")
+_KEY = r"\b(?:p?sk-|gsk_)[\w*.\-]{6,}|(?<=Bearer )\S+"
 _SHORTEST_KEY = 4  # replacing every occurrence of a shorter one would garble the message
 
 
 def printable(text: str) -> str:
     """`text` on one line, without control, formatting and unpaired surrogate characters."""
-    spaced = _BLANKS.sub(" ", text)
-    return "".join(
-        character for character in spaced if unicodedata.category(character) not in _UNPRINTABLE
-    ).strip()
+    spaced = " ".join(text.split())
+    if spaced.isprintable():
+        return spaced
+    from unicodedata import category  # seldom needed, and takes a while to load
+
+    return "".join(letter for letter in spaced if category(letter) not in _UNPRINTABLE).strip()
 
 
 # Cf holds the marks that reverse the direction of writing, which can disguise a message.
@@ -30,5 +30,5 @@ def quotable(text: str, key: str | None = None) -> str:
     shown = printable(text)
     if key and len(key) >= _SHORTEST_KEY:
         shown = shown.replace(key, "[key]")
-    shown = _KEY.sub("[key]", shown)
+    shown = re.sub(_KEY, "[key]", shown)
     return shown if len(shown) <= MESSAGE_LIMIT else shown[: MESSAGE_LIMIT - 1] + "…"

@@ -1,9 +1,8 @@
 """Every endpoint a request can name: one table, for those who build requests and who check them."""
 
 import enum
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Kind(enum.Enum):
@@ -31,8 +30,7 @@ class Kind(enum.Enum):
     """An image made from `prompt` and `image` or `images`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One endpoint, without its version prefix (`/v1`, which other providers spell differently).
 
     `required` names what a body must hold: of each group at least one field, the usual one first.
@@ -86,7 +84,6 @@ FIELD_TYPES: dict[str, tuple[type, ...]] = {
 
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 _BY_KIND = {kind: endpoint for endpoint in ENDPOINTS for kind in endpoint.kinds}
-_VERSION = re.compile(r"/v\d\w*(?=/)")
 
 
 def endpoint_of(url: str) -> Endpoint | None:
@@ -105,5 +102,6 @@ def url_of(kind: Kind, endpoints: Collection[str] = ()) -> str:
 
 def path_of(url: str) -> str:
     """`url` without its version prefix."""
-    version = _VERSION.match(url)
-    return url[version.end() :] if version else url
+    root, slash, path = url.removeprefix("/v").partition("/")
+    has_version = url.startswith("/v") and root[:1].isdigit() and root.replace("_", "").isalnum()
+    return slash + path if has_version and slash else url

@@ -1,8 +1,8 @@
 """What the user says about prompts as a whole, and what it makes of a single one."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .. import jsonl
 from ..errors import UsageError
@@ -35,8 +35,7 @@ _CONTENT_OF = {
 """What each kind that can be asked for is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptOptions:
+class PromptOptions(NamedTuple):
     """How prompts become requests."""
 
     default_chat_model: str | None = None
@@ -47,7 +46,7 @@ class PromptOptions:
     model: str | None = None
     system: str | None = None
     """A system message for requests that bring none."""
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = MappingProxyType({})
     """Parameters for every request; a prompt's own come first."""
     asked: Kind | None = None
     """The kind that was asked for; None where each prompt tells it."""
