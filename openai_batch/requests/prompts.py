@@ -1,8 +1,7 @@
 """Reading prompts, in whatever shape they come, and writing requests."""
 
-import os
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from .. import jsonl
 from ..errors import Fault, UsageError
@@ -10,11 +9,10 @@ from .build import request_line
 from .custom_ids import CustomIds
 from .faults import Faults, invalid_json, invalid_text, shown
 from .prompt_options import PromptOptions, build_from_prompt
+from .templates import Templates
 
 _NOT_PLAIN = frozenset(b'{"[ \t')
 """First bytes of lines that may be JSON. All others are plain text without a closer look."""
-
-_TEXT_NAMES = ("prompt", "input")
 
 
 def write_requests(source: Iterable[bytes], target: BinaryIO, options: PromptOptions) -> int:
@@ -44,7 +42,10 @@ class _RequestMaker:
         self.ids = CustomIds(options.custom_id_prefix, faults.add)
         self._options = options
         self._faults = faults
-        self._templates: dict[str, bytes] = {}
+        self._templates = Templates(options)
+        self._given_id = b'%b-%%d"' % jsonl.dumps(options.custom_id_prefix)[:-1].replace(
+            b"%", b"%%"
+        )
 
     def lines(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the requests that the lines of `source` ask for, newlines included."""
@@ -67,7 +68,7 @@ class _RequestMaker:
             case b"{":
                 return self._from_object(content, line_number)
             case b'"' if isinstance(text := _parse_or_none(content), str):
-                return self._from_text("prompt", text, line_number)
+                return self._from_text(text, line_number)
             case b"[" if _are_messages(messages := _parse_or_none(content)):
                 return self._from_prompt({"messages": messages}, None, line_number)
         return self._from_plain(content, line_number)
@@ -78,28 +79,23 @@ class _RequestMaker:
         except UnicodeDecodeError as error:
             self._faults.add(invalid_text(line_number, content, error))
             return None
-        return self._from_text("prompt", text, line_number)
+        return self._from_text(text, line_number)
 
-    def _from_text(self, name: str, text: str, line_number: int) -> bytes | None:
-        """The request for a prompt that is nothing but a text under `name`."""
-        number = self.ids.give(line_number)
-        template = self._templates.get(name) or self._make_template(name)
-        return template % (number, jsonl.dumps(text))
+    def _from_text(self, text: str, line_number: int) -> bytes:
+        """The request for a prompt that is nothing but a text."""
+        custom_id = self._given_id % self.ids.give(line_number)
+        request = self._templates.fill(custom_id, {"prompt": text})
+        if request is None:
+            self._refuse_texts(text)
+        return request
 
-    def _make_template(self, name: str) -> bytes:
-        """The request for any such text, with places for its number and the text.
-
-        Everything else about it is the same for all texts, so it is built and written only once.
-        """
-        number, text = os.urandom(16).hex(), os.urandom(16).hex()
+    def _refuse_texts(self, text: str) -> NoReturn:
+        """Raise UsageError: the options make a request of no text, whatever it says."""
         try:
-            url, body = build_from_prompt({name: text}, self._options)
+            build_from_prompt({"prompt": text}, self._options)
         except ValueError as error:
             raise UsageError(f"cannot make requests out of text: {error}") from None
-        line = request_line(f"{self._options.custom_id_prefix}-{number}", url, body) + b"\n"
-        line = line.replace(b"%", b"%%").replace(number.encode(), b"%d")
-        self._templates[name] = template = line.replace(b'"%b"' % text.encode(), b"%b")
-        return template
+        raise AssertionError("a text fits its template")
 
     def _from_object(self, content: bytes, line_number: int) -> bytes | None:
         try:
@@ -108,10 +104,6 @@ class _RequestMaker:
             mend = "say --text if the lines are plain text"
             self._faults.add(invalid_json(line_number, content, error, mend))
             return None
-        if len(prompt) == 1:
-            [(name, value)] = prompt.items()
-            if name in _TEXT_NAMES and isinstance(value, str):
-                return self._from_text(name, value, line_number)
         custom_id = prompt.pop("custom_id", None)
         if custom_id is not None and not (isinstance(custom_id, str) and custom_id):
             message = f"custom_id must be a string that is not empty, not {shown(custom_id)}"
@@ -131,12 +123,16 @@ class _RequestMaker:
         self, prompt: dict[str, Any], custom_id: str | None, line_number: int
     ) -> bytes | None:
         if custom_id is None:
-            custom_id = f"{self._options.custom_id_prefix}-{self.ids.give(line_number)}"
+            json_id = self._given_id % self.ids.give(line_number)
         else:
             self.ids.bring(custom_id, line_number)
+            json_id = jsonl.dumps(custom_id)
+        request = self._templates.fill(json_id, prompt)
+        if request is not None:
+            return request
         try:
             url, body = build_from_prompt(prompt, self._options)
-            return request_line(custom_id, url, body) + b"\n"
+            return request_line(jsonl.parse(json_id), url, body) + b"\n"
         except (ValueError, RecursionError) as error:
             message = str(error) or "nested too deeply"
             self._faults.add(Fault("invalid_request", message, line_number))
