@@ -58,8 +58,8 @@ def data_url(arg: Any) -> str:
     is open for reading bytes, or a PIL image (which becomes a JPEG of quality 95). A data URL is
     returned as it is. An `http` URL is downloaded now.
 
-    Raises ValueError for anything else, for what is empty, and for a file that is not there;
-    urllib's and the system's errors where a download or reading fails.
+    Raises ValueError for anything else, for what is empty, and for a file that is not there (its
+    notes say more); urllib's and the system's errors where a download or reading fails.
     """
     if not arg:
         raise ValueError("Empty argument")
@@ -67,7 +67,7 @@ def data_url(arg: Any) -> str:
         return arg
     mime_type, content = _read(arg)
     if not content:
-        raise ValueError("Unknown file type. There is nothing in it: " + repr(arg)[:300])
+        raise _unknown("There is nothing in it: " + repr(arg)[:300])
     mime_type = mime_type or _sniff(content) or _UNKNOWN
     return f"data:{mime_type};base64,{base64.b64encode(content).decode('ascii')}"
 
@@ -85,9 +85,16 @@ def _read(arg: Any) -> tuple[str | None, bytes]:
     if callable(getattr(arg, "read", None)):
         content = arg.read()
         if not isinstance(content, bytes):
-            raise ValueError("Unknown file type. It is open for text: open it with mode 'rb'.")
+            raise _unknown("It is open for text: open it with mode 'rb'.")
         return None, content
-    raise ValueError("Unknown file type.")
+    raise _unknown(f"A {type(arg).__name__} is no path, bytes, open file or image.")
+
+
+def _unknown(reason: str) -> ValueError:
+    # Programs match the message as a whole, so the reason goes beside it.
+    error = ValueError("Unknown file type.")
+    error.add_note(reason)
+    return error
 
 
 def _read_named(name: str) -> tuple[str | None, bytes]:
