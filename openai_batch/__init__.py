@@ -9,15 +9,25 @@
 Names are loaded when they are first used, so that the command line starts at once.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import batch, providers
     from .batch import Batch
     from .legacy import wait
     from .providers import get_provider_by_base_url
     from .requests.data_url import data_url
 
-__all__ = ["Batch", "__version__", "data_url", "get_provider_by_base_url", "wait"]
+__all__ = [
+    "Batch",
+    "__version__",
+    "batch",
+    "data_url",
+    "get_provider_by_base_url",
+    "providers",
+    "wait",
+]
 
 _HOMES = {
     "Batch": ".batch",
@@ -25,6 +35,7 @@ _HOMES = {
     "get_provider_by_base_url": ".providers",
     "wait": ".legacy",
 }
+_MODULES = ("batch", "providers")
 
 
 def __getattr__(name: str) -> Any:
@@ -35,8 +46,8 @@ def __getattr__(name: str) -> Any:
             return version("openai-batch")
         except PackageNotFoundError:  # a checkout that is not installed
             return "unknown"
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name in _HOMES:
-        from importlib import import_module
-
         return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,7 +31,7 @@ def wait(
         DeprecationWarning,
         stacklevel=2,
     )
-    provider = get_provider_by_base_url(str(client.base_url))
+    provider = get_provider_by_base_url(client.base_url)
     provider.api_key = client.api_key
     with Batch(batch_id=batch_id, provider=provider) as batch:
         while True:

@@ -59,6 +59,9 @@ def _shipped() -> tuple[Provider, ...]:
 all_providers: list[Provider] = [row for row in _shipped() if row.base_url is not None]
 """The remote providers that this package knows, without keys. A program may append its own."""
 
+openai_provider = next(row for row in all_providers if row.name == "openai")
+parasail_provider = next(row for row in all_providers if row.name == "parasail")
+
 
 def get_provider_by_name(name: str) -> Provider:
     """The provider of that name, with address and key from the environment where they are set.
@@ -82,9 +85,13 @@ def get_provider_by_model(model: str) -> Provider:
     return get_provider_by_name("parasail")
 
 
-def get_provider_by_base_url(base_url: str) -> Provider:
-    """The provider at that address, or a new one with safe limits. Its key is read when used."""
-    return _at(base_url, known_providers()) or Provider(base_url=base_url)
+def get_provider_by_base_url(base_url: object) -> Provider:
+    """The provider at that address, or a new one with safe limits. Its key is read when used.
+
+    `base_url` is text, or what becomes it, as the `base_url` of the SDK's client does.
+    """
+    address = str(base_url)
+    return _at(address, known_providers()) or Provider(base_url=address)
 
 
 def providers_with_keys() -> list[Provider]:

@@ -88,6 +88,15 @@ def open_sdk(provider: Provider) -> "OpenAI":
     return sdk
 
 
+def sdk_models() -> list[str]:
+    """The names of models that the SDK knows: those of embeddings, then those of chats."""
+    from typing import get_args
+
+    from openai.types import ChatModel, EmbeddingModel
+
+    return [*get_args(EmbeddingModel), *get_args(ChatModel)]
+
+
 def _usable_key(provider: Provider) -> str:
     variable = provider.api_key_env_var or "OPENAI_API_KEY"  # the SDK's own default
     key = (provider.api_key or "").strip() or settings.environment(variable)

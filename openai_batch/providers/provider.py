@@ -78,7 +78,9 @@ class Provider:
     extra_query: Mapping[str, object] = field(default_factory=dict, repr=False)
     """Added to the address of every call. Never printed, stored or logged."""
 
-    _client: "OpenAIClient | None" = field(default=None, init=False, repr=False, compare=False)
+    def __post_init__(self) -> None:
+        # No field: what copies a provider, or takes it for a dictionary, leaves connections alone.
+        self._client: OpenAIClient | None = None
 
     def __str__(self) -> str:
         return self.display_name or self.name or self.base_url or "the provider"

@@ -17,7 +17,7 @@ Rows = dict[str, dict[str, Any]]
 _SETTABLE = {
     field.name: field.type
     for field in dataclasses.fields(Provider)
-    if field.init and field.name not in ("name", "api_key", "extra_headers", "extra_query")
+    if field.name not in ("name", "api_key", "extra_headers", "extra_query")
 }
 
 
