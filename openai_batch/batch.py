@@ -18,7 +18,14 @@ from .engine.recover import recover
 from .engine.run import Run
 from .engine.runs import Place, find_run, open_journal, remove_run, twin_of
 from .engine.states import Phase
-from .errors import CredentialsRefused, GaveUp, NotFound, ProviderRefused, UsageError
+from .errors import (
+    CredentialsRefused,
+    GaveUp,
+    NotFound,
+    ProviderRefused,
+    StillRunning,
+    UsageError,
+)
 from .providers.catalog import (
     all_providers,
     get_provider_by_model,
@@ -72,15 +79,15 @@ class Batch:
         """Begin a new batch, or take up the one that `batch_id` names: a batch's id or a run's.
 
         `submission_input_file` is where requests are written and then read from: a path, an open
-        file, a StringIO, or bytes that are complete already. `provider` None: the model tells.
-        Calls nobody.
+        file, a StringIO, or bytes that are complete already. `output_file` and `error_file` are
+        paths; what is there already is replaced without asking, when there are results and not
+        before. Without them a free name is found. `provider` None: the model tells. Calls nobody.
         """
         if submission_input_file is not None and batch_id is not None:
             raise ValueError(
                 "Cannot specify both submission_input_file and batch_id because adding to an "
                 "existing batch is not supported"
             )
-        self.submission_input_file = submission_input_file
         self.output_file = output_file
         self.error_file = error_file
         self.custom_id_prefix = custom_id_prefix
@@ -88,26 +95,44 @@ class Batch:
         self.provider = provider
         self.n_requests = 0
         self.n_bytes = 0
-        self._submission = SubmissionFile(submission_input_file)
         self._kinds = RequestKinds()
         self._place = Place(state_dir())
         self._run: Run | None = None
         self._planned: str | None = None
         self._opened = contextlib.ExitStack()
-        finalize(self, _close, self._submission, self._opened)
+        finalize(self, self._opened.close)
+        self.submission_input_file = submission_input_file
         self._extra_headers: dict[str, str] = {}
         self._extra_query: dict[str, object] = {}
 
     @property
+    def submission_input_file(self) -> SubmissionInput:
+        """What was given; for a path or None, the open file once there is a request in it."""
+        return self._submission.source
+
+    @submission_input_file.setter
+    def submission_input_file(self, source: SubmissionInput) -> None:
+        self._submission = SubmissionFile(source)
+        finalize(self, self._submission.close)
+
+    @property
     def batch_type(self) -> BatchType | None:
-        """The kind of the requests; None before the first."""
+        """The kind of the requests; None before the first, unless it was set."""
         return self._kinds.kind
+
+    @batch_type.setter
+    def batch_type(self, kind: BatchType | None) -> None:
+        self._kinds.kind = kind
 
     @property
     def model(self) -> str | None:
-        """The model of the first request; None before it."""
+        """The model of the first request; None before it, unless it was set."""
         model: str | None = self._kinds.model
         return model
+
+    @model.setter
+    def model(self, model: str | None) -> None:
+        self._kinds.model = model
 
     def __enter__(self) -> Self:
         return self
@@ -117,8 +142,8 @@ class Batch:
 
     def close(self) -> None:
         """Close files and connections; a batch that was submitted goes on. May be repeated."""
-        self._run = None
-        _close(self._submission, self._opened)
+        self._submission.close()
+        self._let_go()
 
     def add_to_batch(self, **request: Any) -> None:
         """Add one request, with the parameters of the endpoint that it is for.
@@ -148,9 +173,8 @@ class Batch:
         the batches exist and the run is durable. An unfinished run with the same requests and
         metadata, as a killed program leaves it, is taken up and not sent again. With `dry_run`
         nothing is sent and the id is `batch-dry-run`. May be repeated: what was handed over is not
-        sent again. Raises InputInvalid before anything is sent, GaveUp where the provider takes no
-        more for now
-        (`batch_id` is set then, and `status` goes on), and ProviderError.
+        sent again. Raises InputInvalid before anything is sent, GaveUp where the provider takes
+        no more for now (`batch_id` is set then, and `status` goes on), and ProviderError.
         """
         if not self._submission.given and not (dry_run and self.provider):
             raise ValueError("No requests have been added to the batch")
@@ -227,14 +251,14 @@ class Batch:
         extra_body: Any = None,
         timeout: Any = None,
         dry_run: bool = False,
-    ) -> tuple[str | None, str | None]:
+    ) -> tuple[OutputFile, OutputFile]:
         """Write the results in input order; return the paths of the output and the error file.
 
-        `output_file` and `error_file` are replaced, atomically, where the caller named them; else
-        it is `batch_output.jsonl` and `batch_errors.jsonl`, or the next free name. The error path
-        is None where nothing failed, both are None where nothing was executed. The extra arguments
-        are as in `status`. Durable on return; may be repeated. Raises StillRunning while batches
-        run.
+        `output_file` and `error_file` are replaced, atomically, where the caller named them, and
+        returned as they were named; else it is `batch_output.jsonl` and `batch_errors.jsonl`, or
+        the next free name. The error path is None where nothing failed; both are None, and nothing
+        is written, while batches run and where nothing was executed. The extra arguments are as in
+        `status`. Durable on return; may be repeated.
         """
         if not self.batch_id:
             raise ValueError("Batch has not been submitted yet")
@@ -245,19 +269,21 @@ class Batch:
         refused = False
         try:
             _despite_refusals(run, run.harvest)
+        except StillRunning:
+            return None, None
         except (GaveUp, ProviderRefused):
             refused = run.record()["status"] == "failed"
             if not refused:
                 raise
         if refused and not any(shard.last_harvest for shard in run.state.in_order()):
             return None, None
-        output = self.output_file or _free_name("batch_output")
-        errors = self.error_file or _free_name("batch_errors")
+        output = self.output_file or str(_free_name("batch_output"))
+        errors = self.error_file or str(_free_name("batch_errors"))
         with _target(output) as results, _target(errors) as failures:
             counts = run.deliver(
                 Delivery(results, failures, force=True, partial=refused, drop_empty_errors=True)
             )
-        return str(output), str(errors) if counts.failed + counts.missing else None
+        return output, errors if counts.failed + counts.missing else None
 
     def submit_wait_download(
         self,
@@ -269,7 +295,7 @@ class Batch:
         timeout: Any = None,
         metadata: dict[str, str] | None = None,
         dry_run: bool = False,
-    ) -> "tuple[OpenAIBatch, str | None, str | None]":
+    ) -> "tuple[OpenAIBatch, OutputFile, OutputFile]":
         """Submit, wait, download; return the final status and the paths of both files.
 
         Looks every `interval` seconds at the latest, sooner in the beginning. `status_callback` is
@@ -314,8 +340,7 @@ class Batch:
     def _open(self) -> Run:
         """The run behind `batch_id`, its lock held; rebuilt from the provider where need be."""
         if self._run is None:
-            assert self.batch_id is not None
-            run_id = find_run(self._place, self.batch_id) or self._recover(self.batch_id)
+            run_id = self._find()
             key = (self._place.folder(run_id), threading.get_ident())
             if holder := _driving.get(key):
                 holder._let_go()
@@ -325,9 +350,25 @@ class Batch:
             _driving[key] = self
         return self._run
 
+    def _find(self) -> str:
+        """The run behind `batch_id`, rebuilt from the provider where it is not on this machine."""
+        assert self.batch_id is not None
+        return find_run(self._place, self.batch_id) or self._recover(self.batch_id)
+
     def _let_go(self) -> None:
         self._run = None
         self._opened.close()
+
+    def auto_detect_provider(self) -> None:
+        """Find out which provider has the batch, and set `provider`, unless it is known.
+
+        Every provider whose key is set is asked. `status` and `download` do this by themselves.
+        Raises ValueError where none of them knows it.
+        """
+        if not self.batch_id:
+            raise ValueError("Batch has not been submitted yet")
+        if self.provider is None:
+            self._provider_of(self._find())
 
     def _provider_of(self, run_id: str) -> "Provider":
         if self.provider is None:
@@ -348,19 +389,11 @@ class Batch:
                 "Please specify a provider."
             ) from error
 
-    def _write_nothing(self) -> tuple[str | None, str | None]:
+    def _write_nothing(self) -> tuple[OutputFile, OutputFile]:
         for path in (self.output_file, self.error_file):
             if path:
                 Path(path).write_bytes(b"")
-        return (
-            str(self.output_file) if self.output_file else None,
-            str(self.error_file) if self.error_file else None,
-        )
-
-
-def _close(submission: SubmissionFile, opened: contextlib.ExitStack) -> None:
-    submission.close()
-    opened.close()
+        return self.output_file or None, self.error_file or None
 
 
 def _despite_refusals(run: Run, take: Callable[[], None]) -> None:

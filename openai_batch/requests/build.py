@@ -218,7 +218,7 @@ class ProviderRules(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """What messages call it; empty where only its address is known."""
 
     @property
     def requires_consistency(self) -> bool:
@@ -230,7 +230,10 @@ class ProviderRules(Protocol):
 
 
 class RequestKinds:
-    """Holds a batch to its first request: to its kind, and where the provider asks, its model."""
+    """Holds a batch to its first request: to its kind, and where the provider asks, its model.
+
+    Both may be set before it.
+    """
 
     def __init__(self) -> None:
         self.kind: Kind | None = None
@@ -242,20 +245,17 @@ class RequestKinds:
         """As `build_body`. A request that is refused with ValueError leaves no trace."""
         kind = classify(params)
         model = params["model"]
-        if self.kind is not None:
-            self._compare(kind, model, provider)
-        url, body = build_body(params, kind, provider.endpoints)
-        if self.kind is None:
-            self.kind, self.model = kind, model
-        return url, body
-
-    def _compare(self, kind: Kind, model: Any, provider: ProviderRules) -> None:
-        if kind is not self.kind:
+        if self.kind not in (None, kind):
             assert self.kind is not None
             raise ValueError(f"Cannot add {_NAMES[kind]} to a {self.kind.value} batch")
-        if provider.requires_consistency and model != self.model:
+        if provider.requires_consistency and self.model not in (None, model):
             raise ValueError(
-                f"Model mismatch. Provider {provider.name} requires model consistency. "
+                f"Model mismatch. Provider {provider.name or provider} requires model consistency. "
                 f"First request determines model for batch and is {self.model} "
                 f"and subsequent request is {model}"
             )
+        url, body = build_body(params, kind, provider.endpoints)
+        self.kind = self.kind or kind
+        if self.model is None:
+            self.model = model
+        return url, body

@@ -29,6 +29,10 @@ class Kind(enum.Enum):
     IMAGE_EDIT = "image_edit"
     """An image made from `prompt` and `image` or `images`."""
 
+    def __str__(self) -> str:
+        """As callers of the library know it, who import this class by that name."""
+        return f"BatchType.{self.name}"
+
 
 class Endpoint(NamedTuple):
     """One endpoint, without its version prefix (`/v1`, which other providers spell differently).

@@ -18,10 +18,10 @@ class SubmissionFile:
     """
 
     def __init__(self, source: SubmissionInput):
+        self._given = source
         self._path: Path | None = None
         self._target: Any = None
         self._own: BinaryIO | None = None
-        self._begun = False
         if isinstance(source, str | Path):
             self._path = Path(source)
         elif isinstance(source, bytes):
@@ -29,6 +29,11 @@ class SubmissionFile:
             self._target.write(source)
         else:
             self._target = source
+
+    @property
+    def source(self) -> SubmissionInput:
+        """What was given, or from the first request on, the file that was opened for it."""
+        return self._own or self._given
 
     @property
     def given(self) -> bool:
@@ -54,11 +59,11 @@ class SubmissionFile:
     def _open(self) -> BinaryIO:
         if self._path is None:
             self._path, self._own = _new_file(time.strftime("batch_submission_%Y%m%d_%H%M%S"))
-        else:
+        elif self._own is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._own = self._path.open("ab" if self._begun else "wb")
-        self._begun = True
-        self._target = self._own
+            self._own = self._path.open("wb")
+        elif self._own.closed:
+            self._own = self._path.open("ab")
         return self._own
 
     def reader(self) -> AbstractContextManager[BinaryIO]:
@@ -82,7 +87,6 @@ class SubmissionFile:
         """Close what this object opened itself, and flush what the caller did. May be repeated."""
         if self._own is not None:
             self._own.close()
-            self._own = self._target = None
         elif self._target is not None and not self._target.closed:
             self._target.flush()
 

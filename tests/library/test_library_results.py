@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from library_server import (
 )
 
 from openai_batch import Batch
-from openai_batch.errors import GaveUp, InputInvalid, StillRunning
+from openai_batch.errors import GaveUp, InputInvalid
 
 NOT_A_TEXT = 5  # what echo answers with 400
 
@@ -45,10 +46,14 @@ def test_default_names() -> None:
 
 
 def test_named_files_are_replaced() -> None:
-    """A path that the caller names is replaced, in a folder that is made where it is missing."""
+    """A path that the caller names is replaced, in a folder that is made where it is missing.
+
+    It is returned as it was named: a `Path` stays one.
+    """
     Path("out.jsonl").write_text("what was here before, and was longer than what comes\n" * 9)
-    with Batch(output_file="out.jsonl", error_file=Path("deep/er/errors.jsonl")) as batch:
-        assert run(batch, "one", NOT_A_TEXT) == ("out.jsonl", str(Path("deep/er/errors.jsonl")))
+    errors = Path("deep/er/errors.jsonl")
+    with Batch(output_file="out.jsonl", error_file=errors) as batch:
+        assert run(batch, "one", NOT_A_TEXT) == ("out.jsonl", errors)
     assert replies("out.jsonl") == [("line-1", "one")]
     (failed,) = read("deep/er/errors.jsonl")
     assert failed["custom_id"] == "line-2"
@@ -164,19 +169,17 @@ def test_a_refused_batch_has_failed() -> None:
     assert not Path("out.jsonl").exists()
 
 
-def test_a_refused_batch_that_nobody_looked_at() -> None:
-    """`download` alone finds out, too."""
+def test_a_refused_batch_that_nobody_looked_at(echo: Server) -> None:
+    """`download` alone finds out, too, that there is nothing to get."""
     with refused() as batch:
         for model in (HUB_MODEL, "some/other-model"):
             batch.add_to_batch(**chat("hello", model))
         batch_id = batch.submit()
+    deadline = time.monotonic() + 30
+    while echo.client.batches.retrieve(batch_id).status != "failed":
+        assert time.monotonic() < deadline
     with Batch(batch_id=batch_id) as later:
-        while True:
-            try:
-                assert later.download() == (None, None)
-                return
-            except StillRunning:
-                continue
+        assert later.download() == (None, None)
 
 
 def test_results_beside_a_refused_batch_are_not_lost() -> None:
