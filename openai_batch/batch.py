@@ -19,6 +19,7 @@ from .engine.run import Run
 from .engine.runs import Place, find_run, open_journal, remove_run, twin_of
 from .engine.states import Phase
 from .errors import (
+    CredentialsMissing,
     CredentialsRefused,
     GaveUp,
     NotFound,
@@ -173,8 +174,9 @@ class Batch:
         the batches exist and the run is durable. An unfinished run with the same requests and
         metadata, as a killed program leaves it, is taken up and not sent again. With `dry_run`
         nothing is sent and the id is `batch-dry-run`. May be repeated: what was handed over is not
-        sent again. Raises InputInvalid before anything is sent, GaveUp where the provider takes
-        no more for now (`batch_id` is set then, and `status` goes on), and ProviderError.
+        sent again. Raises CredentialsMissing and InputInvalid before anything is sent or kept,
+        GaveUp where the provider takes no more for now (`batch_id` is set then, and `status` goes
+        on), and ProviderError.
         """
         if not self._submission.given and not (dry_run and self.provider):
             raise ValueError("No requests have been added to the batch")
@@ -189,6 +191,7 @@ class Batch:
         return self.batch_id
 
     def _plan(self, metadata: dict[str, str]) -> str:
+        self._require_access()
         with self._submission.reader() as stream:
             run_id = plan(
                 stream,
@@ -319,7 +322,26 @@ class Batch:
     def _provider_for(self, model: str | None) -> "Provider":
         if self.provider is None:
             self.provider = get_provider_by_model(model or "")
+            self._require_access()
         return self.provider
+
+    def _require_access(self) -> None:
+        """Notice a missing address or key while there is no run yet."""
+        provider = self.provider
+        if provider is None or provider.starts_server:
+            return
+        if provider.base_url is None:
+            raise UsageError(f"no address is known for {provider}: set its `base_url`")
+        if provider.find_key():
+            return
+        missing = CredentialsMissing(
+            f"{provider} needs a key: set {provider.key_variable}, "
+            "or name a provider whose `api_key` is set: Batch(provider=…)"
+        )
+        self._submission.close()  # so that nothing is missing in it
+        if name := self._submission.name:
+            missing.add_note(f"The requests are in {name}: Batch({name!r}).submit() sends them.")
+        raise missing
 
     def _send_along(
         self, headers: Mapping[str, str] | None, query: Mapping[str, object] | None

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from .. import settings
 from ..errors import (
     CredentialsMissing,
     CredentialsRefused,
@@ -98,13 +97,13 @@ def sdk_models() -> list[str]:
 
 
 def _usable_key(provider: Provider) -> str:
-    variable = provider.api_key_env_var or "OPENAI_API_KEY"  # the SDK's own default
-    key = (provider.api_key or "").strip() or settings.environment(variable)
+    key = provider.find_key()
     if not key:
-        raise CredentialsMissing(f"{provider} needs a key: set {variable}, or pass --api-key")
+        raise CredentialsMissing(f"{provider} needs a key: set {provider.key_variable}")
     if not (key.isascii() and key.isprintable()):
         raise CredentialsRefused(
-            f"the key for {provider} has characters that no key has; copy it again into {variable}"
+            f"the key for {provider} has characters that no key has; copy it again into "
+            f"{provider.key_variable}"
         )
     return key
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from .. import settings
+
 if TYPE_CHECKING:
     from openai import OpenAI
 
@@ -90,6 +92,15 @@ class Provider:
         """Whether opening a client finds a server on this machine or starts one, which then ends
         with the client. A recorded address of such a server is worth nothing."""
         return self.adapter == "local" and self.base_url is None
+
+    @property
+    def key_variable(self) -> str:
+        """The variable that is looked at for a key; the SDK's own where none is named."""
+        return self.api_key_env_var or "OPENAI_API_KEY"
+
+    def find_key(self) -> str | None:
+        """The key that is sent: `api_key`, else what the variable holds now."""
+        return (self.api_key or "").strip() or settings.environment(self.key_variable)
 
     def get_client(self) -> "OpenAI":
         """The official SDK's client for this provider, made once and then reused.

@@ -342,9 +342,7 @@ def test_a_missing_key_is_told_when_a_client_is_opened(monkeypatch):
     row = Provider(
         display_name="Parasail", base_url="http://127.0.0.1:1", api_key_env_var="PARASAIL_API_KEY"
     )
-    with pytest.raises(
-        CredentialsMissing, match="Parasail needs a key: set PARASAIL_API_KEY, or pass --api-key"
-    ):
+    with pytest.raises(CredentialsMissing, match=r"^Parasail needs a key: set PARASAIL_API_KEY$"):
         open_client(row)
     with pytest.raises(CredentialsMissing):
         row.get_client()
