@@ -1,8 +1,14 @@
 """`python -m openai_batch.create_batch`: the command `create`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cli.modules import entry
+from .cli.parsers import create_parser as get_parser
+
+if TYPE_CHECKING:
+    from .batch import Batch
+
+__all__ = ["Batch", "get_parser", "main"]
 
 main = entry("create")
 

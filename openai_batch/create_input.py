@@ -1,8 +1,8 @@
-"""An older name of `create_batch`."""
+"""A still older name of `create_batch_input`."""
 
-from .create_batch import __getattr__, main
+from .create_batch_input import __getattr__, get_parser, main
 
-__all__ = ["__getattr__", "main"]
+__all__ = ["Batch", "__getattr__", "get_parser", "main"]  # noqa: F822  # Batch is loaded when used
 
 if __name__ == "__main__":
     main()
