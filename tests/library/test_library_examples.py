@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from library_server import ROOT, Server, chat_line, clean_environment, read, replies
+from library_server import Server, chat_line, clean_environment, read, replies
 
 HERE = Path(__file__).parent
 PUBLISHED = dict(
@@ -17,9 +16,6 @@ PUBLISHED = dict(
         (HERE / "published_examples.md").read_text(encoding="utf-8"),
         re.DOTALL,
     )
-)
-README = re.findall(
-    r"```python\n(.*?)```\n", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
 )
 
 # The examples sleep a minute between looks; nobody has to wait that long for an echo.
@@ -120,11 +116,3 @@ def test_resume_a_batch_made_elsewhere(echo: Server) -> None:
     printed = run(PUBLISHED["resume"].replace("batch_abc123", batch_id))
     assert printed[-2:] == ["Batch status: completed", "Output saved to: batch_output.jsonl"]
     assert replies("batch_output.jsonl") == [("b", "two"), ("a", "one")]
-
-
-@pytest.mark.parametrize("number", range(len(README)))
-def test_readme(number: int) -> None:
-    """What the README shows of the library works."""
-    run('questions = ["Why?", "How?"]\n' + README[number])
-    (output,) = [path for path in ("answers.jsonl", "batch_output.jsonl") if Path(path).exists()]
-    assert len(read(output)) in (2, 3)
