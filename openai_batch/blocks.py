@@ -4,28 +4,16 @@ Apart from `jsonl` because loading msgspec takes as long as a quarter of the com
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-T = TypeVar("T")
+from .jsonl import is_utf8
 
-BLOCK_BYTES = 1 << 18
-"""About what is looked at together, where most lines are alike: a thousand short lines."""
+T = TypeVar("T")
 
 Unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for anything but what it is made for."""
-
-
-def read_blocks(stream: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
-    """Yield everything in pieces of whole lines, of about BLOCK_BYTES or of one line."""
-    read, read_line = getattr(stream, "read", None), getattr(stream, "readline", None)
-    if read is None or read_line is None:
-        yield from stream
-        return
-    while content := read(BLOCK_BYTES):
-        yield content + read_line()
 
 
 def decode_block(decoder: "msgspec.json.Decoder[T]", block: bytes) -> list[T] | None:
@@ -49,14 +37,3 @@ def decode_block(decoder: "msgspec.json.Decoder[T]", block: bytes) -> list[T] | 
 # the end of an object and the beginning of another, none is inside one; then as many objects as
 # newlines are one on each line.
 _ODD_NEWLINE = re.compile(rb"\n(?:(?<!\}\n)|[^{])")
-
-
-def is_utf8(content: bytes) -> bool:
-    """Whether `content` is text all through, which decoders do not look at in what they skip."""
-    if content.isascii():
-        return True
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

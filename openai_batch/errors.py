@@ -51,6 +51,11 @@ class Fault(NamedTuple):
     line: int | None = None
     param: str | None = None
 
+    def at(self, input_name: str) -> str:
+        """The fault as editors read it: file, line, what is wrong, and the code."""
+        place = input_name if self.line is None else f"{input_name}:{self.line}"
+        return f"{place}: {self.message} [{self.code}]"
+
     def __str__(self) -> str:
         where = "" if self.line is None else f"line {self.line}: "
         return f"{where}{self.message} [{self.code}]"

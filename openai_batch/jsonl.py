@@ -13,6 +13,9 @@ import orjson
 
 BOM = b"\xef\xbb\xbf"
 
+BLOCK_BYTES = 1 << 18
+"""About what is looked at together, where most lines are alike: a thousand short lines."""
+
 
 def lines(stream: BinaryIO | Iterable[bytes], first: int = 1) -> Iterator[tuple[int, bytes]]:
     """Yield `(line_number, content)` for every line that is not blank.
@@ -29,6 +32,16 @@ def lines(stream: BinaryIO | Iterable[bytes], first: int = 1) -> Iterator[tuple[
             yield number, content
 
 
+def blocks(stream: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
+    """Yield everything in pieces of whole lines, of about BLOCK_BYTES or of one line."""
+    read, read_line = getattr(stream, "read", None), getattr(stream, "readline", None)
+    if read is None or read_line is None:
+        yield from stream
+        return
+    while content := read(BLOCK_BYTES):
+        yield content + read_line()
+
+
 def parse(content: bytes) -> Any:
     """Parse one JSON text. Raises ValueError where it is not JSON.
 
@@ -42,8 +55,21 @@ def parse(content: bytes) -> Any:
     except orjson.JSONDecodeError as strict:
         try:
             return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        except _NoNumber:
+            raise  # it says more than the other, to which it is an unexpected character
         except (ValueError, RecursionError):
             raise ValueError(str(strict)) from None
+
+
+def is_utf8(content: bytes) -> bool:
+    """Whether `content` is text all through, which decoders do not look at in what they skip."""
+    if content.isascii():
+        return True
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def parse_exactly(content: bytes) -> Any:
@@ -61,7 +87,10 @@ def parse_exactly(content: bytes) -> Any:
         return json.loads(
             content.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite
         )
-    except RecursionError:
+    except _NoNumber:
+        raise
+    except (ValueError, RecursionError):
+        parse(content)  # says in the words that it has for all what is wrong, if it is no JSON
         raise ValueError("nested too deeply") from None
 
 
@@ -74,12 +103,16 @@ _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text[:40]} is too large a number")
+        raise _NoNumber(f"{text[:40]} is too large a number")
     return number
 
 
+class _NoNumber(ValueError):
+    """NaN or Infinity, which JSON has not, or a number that nothing here can hold."""
+
+
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise _NoNumber(f"{name} is no number in JSON: write null, or leave it out")
 
 
 def dumps(value: Any) -> bytes:

@@ -5,7 +5,8 @@ import io
 import msgspec
 import pytest
 
-from openai_batch.blocks import decode_block, read_blocks
+from openai_batch import jsonl
+from openai_batch.blocks import decode_block
 
 OBJECTS: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 
@@ -43,7 +44,7 @@ def test_any_other_block_is_not_taken(block: bytes) -> None:
 def test_blocks_hold_whole_lines() -> None:
     """Their sum is the stream, whatever its lines are like."""
     content = b"".join(b"x" * length + b"\n" for length in range(3_000)) + b"the end"
-    blocks = list(read_blocks(io.BytesIO(content)))
+    blocks = list(jsonl.blocks(io.BytesIO(content)))
     assert b"".join(blocks) == content
     assert len(blocks) == 18
     assert all(block.endswith(b"\n") for block in blocks[:-1])
@@ -51,4 +52,4 @@ def test_blocks_hold_whole_lines() -> None:
 
 def test_an_iterable_of_lines_has_blocks_too() -> None:
     """What cannot be read in pieces is taken line by line."""
-    assert list(read_blocks(iter([b"a\n", b"b"]))) == [b"a\n", b"b"]
+    assert list(jsonl.blocks(iter([b"a\n", b"b"]))) == [b"a\n", b"b"]

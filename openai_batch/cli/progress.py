@@ -70,8 +70,7 @@ class FaultLines:
         """Print one fault, unless there were enough."""
         self._found += 1
         if self._limit is None or self._found <= self._limit:
-            place = self._input_name if fault.line is None else f"{self._input_name}:{fault.line}"
-            say(f"{place}: {fault.message} [{fault.code}]")
+            say(fault.at(self._input_name))
 
     def end(self, say: Callable[[str], None]) -> None:
         """Say how many were not printed. May be repeated."""

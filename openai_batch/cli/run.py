@@ -219,7 +219,7 @@ def _rehearse(job: Job, place: "Place", reporter: Reporter) -> int:
     from ..engine.plan import dry_run
 
     with job.open() as stream:
-        record = dry_run(
+        record, invalid = dry_run(
             stream,
             input_name=job.input_file,
             provider_for=lambda model: job.access.resolve(model=model),
@@ -228,7 +228,9 @@ def _rehearse(job: Job, place: "Place", reporter: Reporter) -> int:
         )
     reporter.close()
     console.print_record(record)
-    return exits.INVALID_INPUT if record["faults"] else exits.OK
+    if invalid:
+        raise invalid
+    return exits.OK
 
 
 def hand_over(

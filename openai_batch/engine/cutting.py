@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from ..errors import StorageError
@@ -67,6 +68,16 @@ class ShardWriter:
         self._pending: list[bytes] = []
         self._flushed_bytes = 0
         self._stream: BinaryIO | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is written."""
+        return self._spool.folder
+
+    def all_ids(self) -> Iterator[str]:
+        """The custom_ids of all shards that are whole, in order; one shard's at a time is held."""
+        for shard in self.shards:
+            yield from self._spool.ids(shard.index)
 
     @property
     def rows(self) -> int:

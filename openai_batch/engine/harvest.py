@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeGuard, cast
 
 from .. import jsonl
-from ..blocks import read_blocks
 from ..errors import ProviderUnavailable, RunDamaged, StorageError
 from ..files import BUFFER_BYTES, replacing
 from ..providers.interface import Reader
@@ -252,7 +251,7 @@ def _unended_line(path: Path) -> bytes:
 def _blocks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb", BUFFER_BYTES) as stream:
-            yield from read_blocks(stream)
+            yield from jsonl.blocks(stream)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
 

@@ -1,28 +1,15 @@
 """From input to shards: the whole input is validated and on disk before anything is sent."""
 
-import io
-import math
 import shutil
-from array import array
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .. import jsonl
-from ..blocks import read_blocks
-from ..errors import Fault, InputInvalid, StorageError, UsageError
+from ..errors import InputInvalid, StorageError, UsageError
 from ..files import free_bytes, make_private_dir
-from ..requests.unique import UniqueIds
-from ..requests.validate import Checked, Rules, Validator
-from .cutting import Limits, ShardWriter
-from .entries import ShardPlan
-from .events import FaultFound, OnEvent, Planned, Planning, Warned
+from .events import Planned, Warned
+from .intake import Intake, ProviderFor, take_in
 from .journal import Journal, RunInfo
 from .runs import Place, driving, new_run_id, sweep, unfinished
-from .spool import Spool
 
 if TYPE_CHECKING:
     from ..providers.provider import Provider
@@ -30,8 +17,7 @@ if TYPE_CHECKING:
 MAX_METADATA_KEYS = 15
 """OpenAI allows 16, and one is ours (Batch API reference, `metadata`)."""
 
-_FAULTS_KEPT = 100
-_PROGRESS_EVERY = 20_000
+_OUTCOME = "nothing was sent"
 _RESULT_BYTES_PER_REQUEST = 1_000
 """What a short answer takes; the check for free disk is a guard against the hopeless case only."""
 
@@ -65,10 +51,6 @@ class Settings:
             raise UsageError(f"--max-attempts must be at most 100, not {self.max_attempts}")
 
 
-ProviderFor = Callable[[str | None], "Provider"]
-"""Answers the provider for the model that the first request names."""
-
-
 def plan(
     stream: BinaryIO,
     *,
@@ -91,10 +73,16 @@ def plan(
         try:
             spool = place.spool(run_id)
             make_private_dir(spool.folder)
-            first, blocks = _peek(stream)
-            provider = provider_for(first)
-            planned = _read(blocks, provider, settings, spool, place.on_event)
-            planned.raise_if_faulty(input_name)
+            planned, provider = take_in(
+                stream,
+                provider_for,
+                spool,
+                place.on_event,
+                shard_requests=settings.shard_requests,
+                shard_bytes=settings.shard_bytes,
+            )
+            if invalid := planned.faults.verdict(input_name, _OUTCOME):
+                raise invalid
             if not allow_twin:
                 _refuse_twin(planned, provider, place)
             _check_disk(planned, place)
@@ -131,8 +119,8 @@ def dry_run(
     provider_for: ProviderFor,
     settings: Settings,
     place: Place,
-) -> dict[str, Any]:
-    """Plan `stream` without keeping it, and return what would be sent as a record.
+) -> tuple[dict[str, Any], InputInvalid | None]:
+    """Plan `stream` without keeping it; return what would be sent as a record, and what forbids it.
 
     Each fault is also sent as an event. Nothing is sent, no key is needed, nothing is left behind.
     """
@@ -141,12 +129,18 @@ def dry_run(
         try:
             spool = place.spool(run_id)
             make_private_dir(spool.folder)
-            first, blocks = _peek(stream)
-            provider = provider_for(first)
-            planned = _read(blocks, provider, settings, spool, place.on_event, keep=False)
+            planned, provider = take_in(
+                stream,
+                provider_for,
+                spool,
+                place.on_event,
+                shard_requests=settings.shard_requests,
+                shard_bytes=settings.shard_bytes,
+                keep=False,
+            )
         finally:
             shutil.rmtree(place.folder(run_id), ignore_errors=True)
-    return {
+    record = {
         "object": "dry_run",
         "input_file": input_name,
         "provider": provider.name,
@@ -156,169 +150,12 @@ def dry_run(
         "bytes": planned.size_bytes,
         "models": planned.models,
         "endpoints": [planned.endpoint] if planned.endpoint else [],
-        "faults": dict(planned.fault_codes),
+        "faults": dict(planned.faults.codes),
     }
+    return record, planned.faults.verdict(input_name, _OUTCOME)
 
 
-@dataclass(slots=True)
-class _Planned:
-    shards: list[ShardPlan]
-    requests: int
-    size_bytes: int
-    sha256: str
-    endpoint: str
-    models: list[str]
-    faults: list[Fault]
-    fault_codes: Counter[str]
-
-    def raise_if_faulty(self, input_name: str | None) -> None:
-        count = self.fault_codes.total()
-        if count:
-            faults = "1 fault" if count == 1 else f"{count} faults"
-            # With not one good request, it is most likely another kind of file.
-            hint = "" if self.requests else " (`openai-batch create` makes requests out of prompts)"
-            raise InputInvalid(
-                f"{input_name or 'standard input'} has {faults}; nothing was sent{hint}",
-                self.faults,
-                count,
-            )
-
-
-def _peek(stream: BinaryIO) -> tuple[str | None, Iterator[bytes]]:
-    """The model that the first request names, and everything, in blocks of whole lines."""
-    blocks = read_blocks(stream)
-    blank: list[bytes] = []
-    for block in blocks:
-        for _, content in jsonl.lines(io.BytesIO(block)):
-            return _model_of(content), chain(blank, [block], blocks)
-        blank.append(block)
-    return None, iter(blank)
-
-
-def _model_of(content: bytes) -> str | None:
-    try:
-        model = jsonl.parse(content)["body"]["model"]
-    except (ValueError, KeyError, TypeError):
-        return None  # the validator says what is wrong with it
-    return model if isinstance(model, str) else None
-
-
-def _read(
-    blocks: Iterator[bytes],
-    provider: "Provider",
-    settings: Settings,
-    spool: Spool,
-    on_event: OnEvent,
-    *,
-    keep: bool = True,
-) -> _Planned:
-    faults: list[Fault] = []
-    codes: Counter[str] = Counter()
-
-    def report(fault: Fault) -> None:
-        codes[fault.code] += 1
-        if len(faults) < _FAULTS_KEPT:
-            faults.append(fault)
-        on_event(FaultFound(fault))
-
-    validator = Validator(rules(provider, settings.shard_bytes), report)
-    limits = Limits.of(provider, settings.shard_requests, settings.shard_bytes)
-    writer = ShardWriter(spool, limits, keep=keep)
-    intake = _Intake(validator, writer)
-    progress = _PROGRESS_EVERY
-    try:
-        for block in blocks:
-            intake.take(block)
-            if intake.rows >= progress:
-                progress = intake.rows + _PROGRESS_EVERY
-                on_event(Planning(intake.rows, writer.total_bytes))
-        writer.finish()
-        validator.finish()
-        if suspects := intake.unique.suspects():
-            ids = chain.from_iterable(spool.ids(shard.index) for shard in writer.shards)
-            lines = ((intake.numbers[row], custom_id) for row, custom_id in enumerate(ids))
-            for fault in intake.unique.confirm(suspects, lines):
-                report(fault)
-    finally:
-        writer.close()
-    return _Planned(
-        writer.shards,
-        intake.rows,
-        writer.total_bytes,
-        writer.sha256.hexdigest(),
-        intake.endpoint,
-        list(intake.models),
-        faults,
-        codes,
-    )
-
-
-class _Intake:
-    """Takes requests in as they come: a whole block where all are alike, else one by one."""
-
-    def __init__(self, validator: Validator, writer: ShardWriter) -> None:
-        self._validator = validator
-        self._writer = writer
-        self._line = 1
-        self.rows = 0
-        self.endpoint = ""
-        self.models: dict[str, None] = {}
-        self.unique = UniqueIds()
-        self.numbers = _LineNumbers()
-
-    def take(self, block: bytes) -> None:
-        """Check and keep the requests of the next lines, as far as they have no faults."""
-        checked = self._validator.check_block(block)
-        content = block.removesuffix(b"\n")
-        if checked is not None and self._writer.has_room(content, checked):
-            self._keep(self._line, content, checked)
-        else:
-            for number, content in jsonl.lines(io.BytesIO(block), self._line):
-                checked = self._validator.check(number, content)
-                if checked is not None:
-                    self._keep(number, content, checked)
-        self._line += block.count(b"\n")
-
-    def _keep(self, number: int, content: bytes, checked: Checked) -> None:
-        self.unique.update(checked.custom_ids)
-        self.numbers.add(self.rows, number, len(checked.custom_ids))
-        self._writer.add(content, checked)
-        self.models.update(dict.fromkeys(checked.models))
-        self.endpoint = self.endpoint or checked.url
-        self.rows += len(checked.custom_ids)
-
-
-def rules(provider: "Provider", shard_bytes: int | None = None) -> Rules:
-    """What a provider asks of the requests of one run, and the user of their size."""
-    largest_file = min(provider.batch_input_max_bytes, shard_bytes or math.inf)
-    return Rules(
-        mixed_models=not provider.requires_consistency,
-        max_request_bytes=int(min(provider.max_request_bytes or math.inf, largest_file - 1)),
-        max_inputs=provider.max_embedding_inputs,
-        endpoints=provider.endpoints,
-    )
-
-
-class _LineNumbers:
-    """From row to the user's line number; grows with the gaps (blank lines) only."""
-
-    def __init__(self) -> None:
-        self._rows = array("Q")
-        self._lines = array("Q")
-        self._expected = 0
-
-    def add(self, row: int, line: int, count: int) -> None:
-        if line != self._expected:
-            self._rows.append(row)
-            self._lines.append(line)
-        self._expected = line + count
-
-    def __getitem__(self, row: int) -> int:
-        gap = bisect_right(self._rows, row) - 1
-        return self._lines[gap] + row - self._rows[gap]
-
-
-def _refuse_twin(planned: _Planned, provider: "Provider", place: Place) -> None:
+def _refuse_twin(planned: Intake, provider: "Provider", place: Place) -> None:
     for run in unfinished(place):
         same_place = (run.provider, run.base_url) == (provider.name, provider.base_url)
         if run.input_sha256 == planned.sha256 and same_place:
@@ -328,7 +165,7 @@ def _refuse_twin(planned: _Planned, provider: "Provider", place: Place) -> None:
             )
 
 
-def _check_disk(planned: _Planned, place: Place) -> None:
+def _check_disk(planned: Intake, place: Place) -> None:
     wanted = planned.size_bytes + planned.requests * _RESULT_BYTES_PER_REQUEST
     free = free_bytes(place.state_dir)
     if free < wanted:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from .. import jsonl
-from ..blocks import Unreadable, decode_block, is_utf8
+from ..blocks import Unreadable, decode_block
 from .spool import Outcome
 
 _NOT_EXECUTED_CODES = {"batch_expired", "batch_cancelled"}
@@ -30,7 +30,7 @@ def parse_result(line: bytes) -> Result | None:
         success = _SUCCESSES.decode(line)
     except Unreadable:
         return _parse_closely(line)
-    if not is_utf8(line):
+    if not jsonl.is_utf8(line):
         return None
     return Result(success.custom_id, Outcome.SUCCEEDED)
 

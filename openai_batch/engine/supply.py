@@ -9,7 +9,7 @@ from ..files import make_private_dir
 from ..requests.validate import Validator
 from .cutting import Limits, ShardWriter
 from .entries import ShardSplit
-from .plan import rules
+from .intake import rules
 from .runs import Place, driving, open_journal
 from .spool import Spool
 from .states import Phase, Shard

@@ -86,6 +86,15 @@ FIELD_TYPES: dict[str, tuple[type, ...]] = {
 }
 """The JSON types a required field may have. A field that is not listed may have any."""
 
+FIELD_WORDS = {
+    "model": "the name of a model",
+    "messages": "a list with a message at least",
+    "input": "a text, or a list with a text at least",
+    "prompt": "a text, or a list or an object that is not empty",
+    "documents": "a text, or a list or an object that is not empty",
+}
+"""The same for people, of those fields that are listed."""
+
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 _BY_KIND = {kind: endpoint for endpoint in ENDPOINTS for kind in endpoint.kinds}
 

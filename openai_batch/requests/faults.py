@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from pathlib import Path
 
 from ..errors import Fault, InputInvalid
 
@@ -12,22 +14,44 @@ _POSITION = re.compile(r": line \d+ column (\d+) \(char \d+\)$")
 
 
 class Faults:
-    """Counts every fault and keeps the first ones. Memory does not grow with their number."""
+    """Counts faults, which come in the order of lines, and keeps the first ones.
+
+    Memory does not grow with their number.
+    """
 
     def __init__(self) -> None:
         self.first: list[Fault] = []
-        self.count = 0
+        self.codes: Counter[str] = Counter()
+        """How many there are of each code."""
+        self._lines = 0
+        self._last_line: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.codes.total()
 
     def add(self, fault: Fault) -> None:
         """Take note of one fault."""
-        self.count += 1
+        self.codes[fault.code] += 1
+        if fault.line != self._last_line:
+            self._lines += 1
+            self._last_line = fault.line
         if len(self.first) < KEPT_FAULTS:
             self.first.append(fault)
 
-    def raise_if_any(self, message: str) -> None:
-        """Raise InputInvalid with `message` and the faults, if there are any."""
-        if self.count:
-            raise InputInvalid(message, self.first, self.count)
+    def verdict(self, input_name: str | None, outcome: str) -> InputInvalid | None:
+        """The sum of the faults, and what to do about them; None where there are none.
+
+        `outcome` says what did not happen because of them.
+        """
+        if not self.count:
+            return None
+        name = Path(input_name).name if input_name else "standard input"
+        place = f"{_many(self._lines, 'line')} of {name}" if self._lines else name
+        mend = "mend the lines named, and run this again" if self._lines else "name another input"
+        message = f"{_many(self.count, 'fault')} in {place}; {outcome}: {mend}"
+        return InputInvalid(message, self.first, self.count)
 
 
 def invalid_json(line_number: int, content: bytes, error: ValueError, mend: str = "") -> Fault:
@@ -47,6 +71,10 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def _many(number: int, thing: str) -> str:
+    return f"{number:,} {thing if number == 1 else thing + 's'}"
+
+
 def _why_not_json(content: bytes, error: ValueError) -> str:
     try:
         text = content.decode("utf-8")
@@ -54,12 +82,15 @@ def _why_not_json(content: bytes, error: ValueError) -> str:
         return _why_not_utf8(content, utf8_error)
     if _has_object_after_object(text):
         return "several JSON objects on one line; each request needs a line of its own"
-    return "not valid JSON: " + _POSITION.sub(r" at column \1", str(error))
+    if text.startswith("{'"):
+        return "a dict as Python prints it, not JSON; write it with json.dumps"
+    message = "not valid JSON: " + _POSITION.sub(r" at column \1", str(error))
+    if "unexpected end of data" in message:
+        message += " (is it cut off, or spread over several lines?)"
+    return message
 
 
 def _why_not_utf8(content: bytes, error: UnicodeDecodeError) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "the input is UTF-16 (PowerShell's `>` writes that); save it as UTF-8"
     return f"not valid UTF-8 at byte {error.start + 1}; save the input as UTF-8"
 
 

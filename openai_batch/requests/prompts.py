@@ -1,6 +1,7 @@
 """Reading prompts, in whatever shape they come, and writing requests."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any, BinaryIO, NoReturn
 
 from .. import jsonl
@@ -10,12 +11,18 @@ from .custom_ids import CustomIds
 from .faults import Faults, invalid_json, invalid_text, shown
 from .prompt_options import PromptOptions, build_from_prompt
 from .templates import Templates
+from .wrong_file import not_text, results, spread_json
 
 _NOT_PLAIN = frozenset(b'{"[ \t')
 """First bytes of lines that may be JSON. All others are plain text without a closer look."""
 
 
-def write_requests(source: Iterable[bytes], target: BinaryIO, options: PromptOptions) -> int:
+def write_requests(
+    source: Iterable[bytes],
+    target: BinaryIO,
+    options: PromptOptions,
+    input_name: str | None = None,
+) -> int:
     """Write a request to `target` for each prompt in `source`; return their number.
 
     Lines are told apart one by one: a JSON string, a JSON object with parameters of the request, a
@@ -23,16 +30,27 @@ def write_requests(source: Iterable[bytes], target: BinaryIO, options: PromptOpt
     Empty lines are skipped. Memory does not grow with the number of lines.
 
     Raises InputInvalid with the faults of all lines; what precedes the first faulty line has been
-    written by then. Raises UsageError where the options cannot make requests at all.
+    written by then, and the caller must not let it pass for the whole (see `files.whole_or_cut`).
+    Raises UsageError where the options cannot make requests at all.
     """
     faults = Faults()
     maker = _RequestMaker(options, faults)
-    for line in maker.lines(source):
+    lines = iter(source)
+    first = list(islice(lines, 2))
+    if wrong := _wrong_file(b"".join(first), options):
+        faults.add(wrong)
+    for line in maker.lines(() if wrong else chain(first, lines)):
         if not faults.count:
             target.write(line)
-    found = "1 fault" if faults.count == 1 else f"{faults.count:,} faults"
-    faults.raise_if_any(f"{found} in the prompts; mend the lines named and run this again")
+    if invalid := faults.verdict(input_name, "the requests were not written to their end"):
+        raise invalid
     return maker.ids.count
+
+
+def _wrong_file(head: bytes, options: PromptOptions) -> Fault | None:
+    if options.plain_text:
+        return not_text(head)
+    return not_text(head) or spread_json(head) or results(head)
 
 
 class _RequestMaker:

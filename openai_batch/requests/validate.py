@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .. import jsonl
-from ..blocks import Unreadable, decode_block, is_utf8
+from ..blocks import Unreadable, decode_block
 from ..errors import Fault
-from .endpoints import FIELD_TYPES, Endpoint, Kind, endpoint_of
+from .endpoints import FIELD_TYPES, FIELD_WORDS, Endpoint, Kind, endpoint_of
 from .faults import invalid_json, shown
+from .wrong_file import is_result
 
 OnFault = Callable[[Fault], None]
 
@@ -65,6 +66,8 @@ class Validator:
         self._first_url: tuple[str, int] | None = None
         self._first_model: tuple[str, int] | None = None
         self._lines = 0
+        self.faulty_id: str | None = None
+        """The custom_id of the line that was checked last, where that has one and faults."""
         self._usual = _Usual(rules.mixed_models)
 
     def check(self, line_number: int, content: bytes) -> Checked | None:
@@ -73,6 +76,7 @@ class Validator:
         `line_number` is the user's, `content` the line without its newline. Raises nothing.
         """
         self._lines += 1
+        self.faulty_id = None
         if len(content) > self._max_bytes:
             self._refuse_size(line_number, len(content))
             return None
@@ -97,7 +101,11 @@ class Validator:
     def finish(self) -> None:
         """Report an input without any request. Call once, after the last line."""
         if self._lines == 0:
-            self._report("empty_file", "the input holds no requests; is it the right file?", None)
+            self._report(
+                "empty_file",
+                "the input holds no requests; is it the right one, and did what writes it succeed?",
+                None,
+            )
 
     def _refuse_size(self, line_number: int, size_bytes: int) -> None:
         self._report(
@@ -117,22 +125,23 @@ class Validator:
         )
 
     def _check_text(self, line_number: int, content: bytes) -> Checked | None:
+        if content[:1] not in b"{[":
+            self._refuse_kind(f"plain text, not a request; {_CREATE}", line_number)
+            return None
         try:
             request = jsonl.parse(content)
         except ValueError as error:
             self._on_fault(invalid_json(line_number, content, error))
             return None
+        if other := _other_kind(request):
+            self._refuse_kind(other, line_number)
+            return None
         return self._check_closely(line_number, request)
 
-    def _check_closely(self, line_number: int, request: Any) -> Checked | None:
-        if not isinstance(request, dict):
-            self._report(
-                "invalid_json_line",
-                f"a request is a JSON object, this is {shown(request)}; "
-                "`openai-batch create` makes requests out of prompts",
-                line_number,
-            )
-            return None
+    def _refuse_kind(self, message: str, line_number: int) -> None:
+        self._report("invalid_json_line", message, line_number)
+
+    def _check_closely(self, line_number: int, request: dict[str, Any]) -> Checked | None:
         faults = [
             *_envelope_faults(request),
             *self._url_faults(request, line_number),
@@ -141,9 +150,12 @@ class Validator:
         for code, param, message in faults:
             self._report(code, message, line_number, param)
         if faults:
+            custom_id = request.get("custom_id")
+            self.faulty_id = custom_id if isinstance(custom_id, str) and custom_id else None
             return None
         checked = self._usual.remember(request)
         if checked.inputs > self._max_inputs:
+            self.faulty_id = request["custom_id"]
             self._refuse_inputs(line_number, checked.inputs)
             return None
         return checked
@@ -200,6 +212,25 @@ class Validator:
 _FaultParts = Iterator[tuple[str, str, str]]
 """Code, param and message of each fault."""
 
+_CREATE = "`openai-batch create` makes requests out of prompts"
+
+
+def _other_kind(value: Any) -> str | None:
+    """What a parsed line is, where it is no request at all; one fault says more than four."""
+    if isinstance(value, list):
+        if any(isinstance(item, dict) and "body" in item for item in value):
+            return "a JSON array of requests; each needs a line of its own: `jq -c '.[]'` does that"
+        return f"a JSON array, not a request; {_CREATE}"
+    if not value.keys().isdisjoint(("method", "url", "body")):
+        return None
+    if is_result(value):
+        return "a result, not a request; `openai-batch retry RUN_ID` sends what failed again"
+    if value.get("object") in ("run", "batch"):
+        return f"the record of a {value['object']}; `openai-batch status` and `download` read it"
+    if set(value) <= {"custom_id"} and value:
+        return None  # a request of which the rest is missing
+    return f"a prompt, not a request; {_CREATE}"
+
 
 def _envelope_faults(request: dict[str, Any]) -> _FaultParts:
     for name, example in _ENVELOPE.items():
@@ -233,7 +264,8 @@ def _missing_fields(endpoint: Endpoint, body: dict[str, Any]) -> _FaultParts:
             message = f"the body has no `{group[0]}`, which {endpoint.path} needs"
             yield "invalid_request", f"body.{group[0]}", message
         elif not _is_good(name, body[name]):
-            message = f"`{name}` is {shown(body[name])}, which {endpoint.path} does not take"
+            wanted = FIELD_WORDS.get(name, "one that is not empty")
+            message = f"`{name}` is {shown(body[name])}; {endpoint.path} wants {wanted}"
             yield "invalid_request", f"body.{name}", message
 
 
@@ -280,7 +312,7 @@ class _Usual:
             request = self._decoder.decode(content)
         except Unreadable:
             return None  # the closer look says what is wrong with it, if anything is
-        return self._sum([request]) if is_utf8(content) else None
+        return self._sum([request]) if jsonl.is_utf8(content) else None
 
     def recognise_all(self, block: bytes) -> Checked | None:
         """The same of whole lines, of which each holds a request of the usual shape."""

@@ -142,8 +142,8 @@ def test_run_prints_a_hundred_faults_and_says_how_many_more(cli: Cli) -> None:
     assert [line.split(":")[1] for line in lines[:100]] == [str(n) for n in range(1, 101)]
     assert lines[100] == "and 50 more: openai-batch run --dry-run lists every one"
     assert lines[101] == (
-        "openai-batch: standard input has 150 faults; nothing was sent "
-        "(`openai-batch create` makes requests out of prompts)"
+        "openai-batch: 150 faults in 150 lines of standard input; nothing was sent: "
+        "mend the lines named, and run this again"
     )
     assert not journals(cli)
 

@@ -134,9 +134,11 @@ def test_faults_leave_the_old_file(tmp_path: Path) -> None:
     done = create("-", requests, stdin=b'good\n{"prompt": "x"\n', home=tmp_path)
     assert done.returncode == 5
     assert done.stderr.decode().splitlines() == [
-        "stdin:2: not valid JSON: Expecting ',' delimiter at column 15; "
+        "stdin:2: not valid JSON: unexpected end of data at column 15 "
+        "(is it cut off, or spread over several lines?); "
         "say --text if the lines are plain text [invalid_json_line]",
-        "openai-batch: 1 fault in the prompts; mend the lines named and run this again",
+        "openai-batch: 1 fault in 1 line of standard input; the requests were not written to "
+        "their end: mend the lines named, and run this again",
     ]
     assert requests.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["requests.jsonl"]

@@ -60,7 +60,7 @@ def test_a_long_input_is_cut_and_checked_like_a_short_one(bench: Bench) -> None:
     with pytest.raises(InputInvalid) as raised:
         bench.plan(b"\n".join(lines), shard_requests=4_000)
     found = [(fault.line, fault.code) for fault in raised.value.faults]
-    assert found == [(8_701, "invalid_json_line"), (8_601, "duplicate_custom_id")]
+    assert found == [(8_601, "duplicate_custom_id"), (8_701, "invalid_json_line")]
 
 
 def test_requests_stay_as_they_are(bench: Bench) -> None:
@@ -127,10 +127,41 @@ def test_duplicates_are_found_across_shards_with_their_own_lines(bench: Bench) -
     ]
 
 
+def test_an_id_repeated_on_a_line_with_other_faults_is_told_too(bench: Bench) -> None:
+    """What is mended once is mended for good: no second look finds a duplicate that was hidden."""
+    lines: list[Any] = [request("a"), request("b"), request("a"), request("b")]
+    lines[0]["method"] = "GET"
+    lines[3]["body"]["stream"] = True
+    assert faults(bench, jsonl(lines)) == [
+        (1, "invalid_method"),
+        (3, "duplicate_custom_id"),
+        (4, "streaming_unsupported"),
+        (4, "duplicate_custom_id"),
+    ]
+
+
+def test_a_broken_first_line_does_not_hide_the_model(bench: Bench) -> None:
+    """The provider is told from the first request that names a model, not from the first line."""
+    asked = []
+
+    def provider_for(model: str | None) -> Any:
+        asked.append(model)
+        return bench.row
+
+    _, invalid = dry_run(
+        io.BytesIO(b"{oops\n" + ids_as_input([1])),
+        input_name=None,
+        provider_for=provider_for,
+        settings=Settings(),
+        place=bench.place,
+    )
+    assert (asked, invalid and invalid.count) == (["m"], 1)
+
+
 def test_every_fault_is_reported_and_the_first_ones_kept(bench: Bench) -> None:
     """A hundred faults stand in the error, all of them are told, and the count is exact."""
     content = b"{oops\n" * 250
-    with pytest.raises(InputInvalid, match=r"input\.jsonl has 250 faults") as error:
+    with pytest.raises(InputInvalid, match=r"^250 faults in 250 lines of input") as error:
         bench.plan(content)
     assert (len(error.value.faults), error.value.count) == (100, 250)
     assert [e.fault.line for e in bench.seen(FaultFound)] == list(range(1, 251))
@@ -170,7 +201,7 @@ def test_the_same_input_twice_is_no_accident(bench: Bench) -> None:
 def test_a_dry_run_leaves_nothing(bench: Bench) -> None:
     """It tells what would be sent, every fault, and keeps nothing."""
     content = ids_as_input([1, 2, 3, 3])
-    record = dry_run(
+    record, invalid = dry_run(
         io.BytesIO(content),
         input_name="in.jsonl",
         provider_for=lambda model: bench.row,
@@ -189,6 +220,7 @@ def test_a_dry_run_leaves_nothing(bench: Bench) -> None:
         "endpoints": ["/v1/chat/completions"],
         "faults": {"duplicate_custom_id": 1},
     }
+    assert str(invalid).startswith("1 fault in 1 line of in.jsonl; nothing was sent: ")
     assert list(bench.place.runs.iterdir()) == []
 
 

@@ -210,7 +210,8 @@ def test_big_integers_and_lone_surrogates_survive() -> None:
     [
         (
             b'{"prompt": "x"',
-            "line 2: not valid JSON: Expecting ',' delimiter at column 15; "
+            "line 2: not valid JSON: unexpected end of data at column 15 "
+            "(is it cut off, or spread over several lines?); "
             "say --text if the lines are plain text [invalid_json_line]",
         ),
         (
@@ -220,7 +221,7 @@ def test_big_integers_and_lone_surrogates_survive() -> None:
         ),
         (
             b'{"prompt": "x", "top_p": NaN}',
-            "line 2: not valid JSON: NaN is not JSON; "
+            "line 2: not valid JSON: NaN is no number in JSON: write null, or leave it out; "
             "say --text if the lines are plain text [invalid_json_line]",
         ),
         (
@@ -300,7 +301,8 @@ def test_every_fault_is_counted_and_the_first_are_kept() -> None:
     assert refused.value.count == 150
     assert [fault.line for fault in refused.value.faults] == list(range(2, 102))
     assert str(refused.value) == (
-        "150 faults in the prompts; mend the lines named and run this again"
+        "150 faults in 150 lines of standard input; the requests were not written to their end: "
+        "mend the lines named, and run this again"
     )
     assert target.getvalue().count(b"\n") == 1
 

@@ -94,7 +94,8 @@ BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
             b'{"custom_id": "a"',
             "invalid_json_line",
             None,
-            "not valid JSON: unexpected end of data at column 18",
+            "not valid JSON: unexpected end of data at column 18 "
+            "(is it cut off, or spread over several lines?)",
         ),
         (
             b'{"custom_id": "a"}{"custom_id": "b"}',
@@ -112,8 +113,49 @@ BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
             b"[1]",
             "invalid_json_line",
             None,
-            "a request is a JSON object, this is [1]; "
-            "`openai-batch create` makes requests out of prompts",
+            "a JSON array, not a request; `openai-batch create` makes requests out of prompts",
+        ),
+        (
+            json.dumps([request(), request()]).encode(),
+            "invalid_json_line",
+            None,
+            "a JSON array of requests; each needs a line of its own: `jq -c '.[]'` does that",
+        ),
+        (
+            b'"a text"',
+            "invalid_json_line",
+            None,
+            "plain text, not a request; `openai-batch create` makes requests out of prompts",
+        ),
+        (
+            {"custom_id": "a", "prompt": "x"},
+            "invalid_json_line",
+            None,
+            "a prompt, not a request; `openai-batch create` makes requests out of prompts",
+        ),
+        (
+            {"id": "batch_req_1", "custom_id": "a", "response": None, "error": {}},
+            "invalid_json_line",
+            None,
+            "a result, not a request; `openai-batch retry RUN_ID` sends what failed again",
+        ),
+        (
+            {"object": "run", "run_id": "run_1"},
+            "invalid_json_line",
+            None,
+            "the record of a run; `openai-batch status` and `download` read it",
+        ),
+        (
+            b"{'custom_id': 'a'}",
+            "invalid_json_line",
+            None,
+            "a dict as Python prints it, not JSON; write it with json.dumps",
+        ),
+        (
+            b'{"custom_id": "a", "body": {"top_p": NaN}}',
+            "invalid_json_line",
+            None,
+            "not valid JSON: NaN is no number in JSON: write null, or leave it out",
         ),
         (
             request(custom_id=None),
@@ -182,7 +224,7 @@ BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
             request(body={"model": "", **BODY_OF_NO_MODEL}),
             "invalid_request",
             "body.model",
-            "`model` is '', which /chat/completions does not take",
+            "`model` is ''; /chat/completions wants the name of a model",
         ),
         (
             request(body={"model": "m"}),
@@ -194,13 +236,13 @@ BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
             request(body={"model": "m", "messages": []}),
             "invalid_request",
             "body.messages",
-            "`messages` is [], which /chat/completions does not take",
+            "`messages` is []; /chat/completions wants a list with a message at least",
         ),
         (
             request(body={"model": "m", "messages": "x"}),
             "invalid_request",
             "body.messages",
-            "`messages` is 'x', which /chat/completions does not take",
+            "`messages` is 'x'; /chat/completions wants a list with a message at least",
         ),
         (
             request(url="/v1/embeddings", body={"model": "m"}),
@@ -212,7 +254,7 @@ BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
             request(url="/v1/embeddings", body={"model": "m", "input": []}),
             "invalid_request",
             "body.input",
-            "`input` is [], which /embeddings does not take",
+            "`input` is []; /embeddings wants a text, or a list with a text at least",
         ),
         (
             request(body={"model": "m", "stream": True, **BODY_OF_NO_MODEL}),
@@ -225,12 +267,6 @@ BODY_OF_NO_MODEL = {"messages": [{"role": "user", "content": "x"}]}
 def test_faults_are_named(line: Any, code: str, param: str | None, message: str) -> None:
     """Each fault has the provider's code, the parameter, the line, and what to do about it."""
     assert check(line) == ([None], [Fault(code, message, 10, param)])
-
-
-def test_not_a_number_is_not_json() -> None:
-    """NaN, which Python's own library writes and reads, is refused."""
-    [fault] = check(b'{"custom_id": "a", "body": {"top_p": NaN}}')[1]
-    assert (fault.code, fault.line) == ("invalid_json_line", 10)
 
 
 def test_several_faults_of_one_line_are_all_reported() -> None:
@@ -308,7 +344,7 @@ def test_a_request_with_more_texts_than_a_batch_may_have_is_refused() -> None:
 
 def test_empty_input_is_a_fault() -> None:
     """An input without requests is reported at its end."""
-    message = "the input holds no requests; is it the right file?"
+    message = "the input holds no requests; is it the right one, and did what writes it succeed?"
     assert check() == ([], [Fault("empty_file", message)])
 
 
