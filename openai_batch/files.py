@@ -1,11 +1,12 @@
 """Files that appear whole or not at all, and folders that only their owner can read."""
 
 import contextlib
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import StorageError
 
@@ -100,6 +101,55 @@ def publish(temporary: Path, path: Path, *, exclusive: bool) -> None:
         else:
             temporary.unlink()
     fsync_dir(path.parent)
+
+
+@contextlib.contextmanager
+def whole_or_cut(target: BinaryIO) -> Iterator[BinaryIO]:
+    """A stream into `target` that ends in the middle of a line unless all of it was written.
+
+    JSON Lines that stop between two lines look like a shorter file, and nobody who reads a pipe is
+    told that its other end has failed. So the last two bytes of what has left are always held back,
+    `}` and its newline, until the end is reached without an error; then no reader of JSON takes a
+    part for the whole, not even after kill -9.
+    """
+    holding = _HoldingBack(target)
+    stream = io.BufferedWriter(holding, BUFFER_BYTES)
+    try:
+        yield stream
+        stream.flush()
+        holding.release()
+    finally:
+        holding.drop()
+
+
+class _HoldingBack(io.RawIOBase):
+    _HELD_BYTES = len(b"}\n")
+
+    def __init__(self, target: BinaryIO):
+        self._target = target
+        self._held = b""
+        self._dropping = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if not self._dropping:
+            view = memoryview(data)
+            end = self._held + bytes(view[-self._HELD_BYTES :])
+            self._target.write(end[: min(len(self._held), len(end) - self._HELD_BYTES)])
+            self._target.write(view[: -self._HELD_BYTES])
+            self._held = end[-self._HELD_BYTES :]
+        return len(data)
+
+    def release(self) -> None:
+        """Write what was held back: all is well."""
+        self._target.write(self._held)
+        self._held = b""
+
+    def drop(self) -> None:
+        """Swallow whatever is still written: the buffer above flushes once more when it goes."""
+        self._dropping = True
 
 
 def free_bytes(path: Path) -> int:

@@ -83,11 +83,15 @@ def create(
     all sorts may be mixed. Without --embedding, --responses, --score or --rerank each line becomes
     a chat completion, unless its own parameters or the model's name say otherwise.
 
+    Every faulty line is named, and the exit code is 5. OUTPUT appears whole or not at all. Standard
+    output is written as prompts come, and ends in the middle of a request unless all is well:
+    `run` refuses that, so that `create | run` never sends a part for the whole.
+
     \b
     openai-batch create --system "Answer in one word." --param temperature=0 prompts.txt
     echo '{"prompt": "Hello", "model": "gpt-4o-mini"}' | openai-batch create
     """
-    from ..files import writing
+    from ..files import whole_or_cut, writing
     from ..providers.catalog import resolve
     from ..requests.prompt_options import PromptOptions, parse_params
     from ..requests.prompts import write_requests
@@ -108,23 +112,23 @@ def create(
     )
     if _same_file(input_file, output_file):
         raise UsageError(f"{output_file} is the input: name another file for the requests")
+    input_name = None if input_file == console.STDIO else input_file
     target = (
         console.stdout() if output_file in (None, console.STDIO) else writing(Path(output_file))
     )
     try:
-        with console.open_input(input_file) as source, target as stream:
-            write_requests(source, stream, options)
+        with (
+            console.open_input(input_file) as source,
+            target as stream,
+            whole_or_cut(stream) as requests,
+        ):
+            write_requests(source, requests, options, input_name)
     except InputInvalid as invalid:
-        _say_faults(invalid, input_file)
+        for fault in invalid.faults:
+            console.say(fault.at(input_name or "stdin"))
+        if invalid.count > len(invalid.faults):
+            console.say(f"and {invalid.count - len(invalid.faults):,} more")
         raise
-
-
-def _say_faults(invalid: InputInvalid, input_file: str | None) -> None:
-    input_name = "stdin" if input_file in (None, console.STDIO) else input_file
-    for fault in invalid.faults:
-        console.say(f"{input_name}:{fault.line}: {fault.message} [{fault.code}]")
-    if invalid.count > len(invalid.faults):
-        console.say(f"and {invalid.count - len(invalid.faults):,} more")
 
 
 def _same_file(one: str | None, other: str | None) -> bool:

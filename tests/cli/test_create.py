@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli_process import Cli
 
 
 def create(
@@ -142,6 +143,63 @@ def test_faults_leave_the_old_file(tmp_path: Path) -> None:
     ]
     assert requests.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["requests.jsonl"]
+
+
+LINES = 20_000
+"""Their requests are more than a pipe and all buffers hold."""
+
+
+def assert_cut(content: bytes) -> None:
+    """There are many requests, and the last one is not whole."""
+    *whole, last = content.split(b"\n")
+    assert len(whole) > 1000
+    assert all(json.loads(line) for line in whole)
+    assert last
+    with pytest.raises(ValueError):
+        json.loads(last)
+
+
+def test_what_precedes_a_fault_cannot_be_taken_for_the_whole(nobody: Cli) -> None:
+    """In `create | run` the shell tells nobody that `create` has failed, and `run` sends nothing.
+
+    What has left by then ends in the middle of a request.
+    """
+    prompts = b"hello\n" * LINES + b'{"prompt": "x"\n' + b"hello\n" * LINES
+    created = nobody("create", stdin=prompts)
+    assert created.code == 5
+    assert created.stderr.startswith(f"stdin:{LINES + 1}: not valid JSON: ")
+    assert_cut(created.stdout)
+    piped = nobody("run", "--dry-run", stdin=created.stdout)
+    assert piped.code == 5
+    assert piped.stderr.splitlines()[-1] == (
+        "openai-batch: 1 fault in 1 line of standard input; nothing was sent: "
+        "mend the lines named, and run this again"
+    )
+
+
+def test_a_few_requests_before_a_fault_are_not_written_at_all(nobody: Cli) -> None:
+    """And `run` refuses an input without requests, too."""
+    created = nobody("create", stdin=b'hello\n{"prompt": "x"\n')
+    assert (created.code, created.stdout) == (5, b"")
+    piped = nobody("run", "--dry-run", stdin=created.stdout)
+    assert piped.code == 5
+    assert piped.stderr.splitlines()[0] == (
+        "stdin: the input holds no requests; is it the right one, and did what writes it succeed? "
+        "[empty_file]"
+    )
+
+
+def test_what_a_killed_create_has_written_ends_in_the_middle_of_a_request(nobody: Cli) -> None:
+    """Not even kill -9 leaves anything that looks like a shorter input."""
+    process = nobody.start("create")
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"hello\n" * 10_000)  # no more than a pipe holds
+    process.stdin.flush()
+    content = process.stdout.read(1_048_000)  # its first piece, nearly; it waits for more prompts
+    process.kill()
+    content += process.stdout.read()
+    process.communicate()
+    assert_cut(content)
 
 
 def test_many_faults_are_shown_in_part(tmp_path: Path) -> None:
