@@ -22,6 +22,7 @@ from .errors import (
     CredentialsMissing,
     CredentialsRefused,
     GaveUp,
+    InputInvalid,
     NotFound,
     ProviderRefused,
     StillRunning,
@@ -193,14 +194,19 @@ class Batch:
     def _plan(self, metadata: dict[str, str]) -> str:
         self._require_access()
         with self._submission.reader() as stream:
-            run_id = plan(
-                stream,
-                input_name=self._submission.name,
-                provider_for=self._provider_for,
-                settings=Settings(metadata=metadata),
-                place=self._place,
-                allow_twin=True,
-            )
+            try:
+                run_id = plan(
+                    stream,
+                    input_name=self._submission.name,
+                    provider_for=self._provider_for,
+                    settings=Settings(metadata=metadata),
+                    place=self._place,
+                    allow_twin=True,
+                )
+            except InputInvalid as invalid:
+                for fault in invalid.faults:
+                    invalid.add_note(str(fault))  # a traceback shows them
+                raise
         twin = twin_of(self._place, run_id)
         if twin is None or self._info_of(twin).metadata != metadata:
             self._planned = run_id
