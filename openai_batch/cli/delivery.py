@@ -172,7 +172,7 @@ def _checked(name: str | None, force: bool, own: tuple[str | None, ...]) -> Path
     assert name is not None
     path = Path(name).expanduser().resolve()
     if path.is_dir():
-        raise UsageError(f"{path} is a folder")
+        raise UsageError(f"{path} is a folder: name a file in it")
     if not path.parent.is_dir():
         raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
     if path.exists() and not path.is_file():

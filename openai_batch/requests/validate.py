@@ -110,7 +110,7 @@ class Validator:
     def _refuse_size(self, line_number: int, size_bytes: int) -> None:
         self._report(
             "request_too_large",
-            f"the request has {size_bytes:,} bytes, and the provider takes {self._max_bytes:,}; "
+            f"the request has {size_bytes:,} bytes, and at most {self._max_bytes:,} can be sent; "
             "shorten it or split it",
             line_number,
         )

@@ -3,13 +3,14 @@
 Each case has a disk of its own, so that every write on it may be the one that fails.
 """
 
+import subprocess
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_bench import OK, UNEXPECTED, Bench, Benches, Ended, Line, answers, chat, every_n
+from fault_bench import OK, UNEXPECTED, USAGE, Bench, Benches, Ended, Line, answers, chat, every_n
 from fault_calls import meanwhile
 from fault_disk import PAGE_BYTES, can_mount, fill, make_room, small_disk
 
@@ -111,6 +112,20 @@ def test_a_disk_too_small_for_the_output(new_bench: Benches, tmp_path: Path) -> 
 
     assert every_n(case) == 6
     assert_was_hit(said, "output.jsonl")
+
+
+def test_a_disk_that_cannot_be_written_is_noticed_first(new_bench: Benches, tmp_path: Path) -> None:
+    """An output or error file on a read-only disk is refused before anything is sent."""
+    with small_disk(tmp_path / "disk") as disk, new_bench(3) as bench:
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        for option in ("-o", "-e"):
+            ended = bench.command("run", bench.input.name, option, f"{disk}/x")
+            assert (ended.code, ended.stderr) == (
+                USAGE,
+                f"openai-batch: {disk}/x cannot be written: {disk} is closed to you\n",
+            )
+        assert bench.run_id is None
+        assert bench.proxy.story() == ""
 
 
 def assert_was_hit(said: Sequence[str], *files: str) -> None:

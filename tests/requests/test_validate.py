@@ -322,7 +322,7 @@ def test_large_requests_are_refused_by_their_size() -> None:
     assert check(line, rules=Rules(max_request_bytes=140))[1] == [
         Fault(
             "request_too_large",
-            "the request has 149 bytes, and the provider takes 140; shorten it or split it",
+            "the request has 149 bytes, and at most 140 can be sent; shorten it or split it",
             10,
         )
     ]
