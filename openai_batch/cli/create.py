@@ -7,7 +7,7 @@ import typer
 
 from ..errors import InputInvalid, UsageError
 from . import console
-from .options import ProviderName
+from .options import Model, ProviderName
 
 if TYPE_CHECKING:
     from ..requests.endpoints import Kind
@@ -24,14 +24,7 @@ def create(
             metavar="[OUTPUT]", help="Requests; replaced if it exists. `-` is standard output."
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            help="For prompts that name none [the provider's usual model].",
-        ),
-    ] = None,
+    model: Model = None,
     provider: ProviderName = None,
     system: Annotated[
         str | None,

@@ -37,6 +37,7 @@ COMMANDS = {
     "cancel": "cancel",
     "retry": "retry",
     "serve": "serve",
+    "completion": "completion",
 }
 """Each command, and the module beside this one whose function of the same name it is."""
 

@@ -1,4 +1,7 @@
-"""Options that several commands share: one meaning, one spelling, one sentence of help."""
+"""Options that several commands share: one meaning, one spelling, one sentence of help.
+
+A metavar says what a value is, and so what the shells complete (see `documents.values`).
+"""
 
 import re
 from collections.abc import Callable
@@ -41,8 +44,18 @@ def parse_metadata(pairs: list[str] | None) -> dict[str, str]:
 ProviderName = Annotated[
     str | None,
     typer.Option(
-        "--provider", "-p", metavar="NAME", help="Who executes: openai, parasail, local, …"
+        "--provider", "-p", metavar="PROVIDER", help="Who executes: openai, parasail, local, …"
     ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="MODEL", help="For prompts that name none [the provider's usual model]."
+    ),
+]
+CompletionWindow = Annotated[
+    str | None,
+    typer.Option("--completion-window", metavar="WINDOW", help="How long batches may take [24h]."),
 ]
 BaseUrl = Annotated[
     str | None,

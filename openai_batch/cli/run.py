@@ -53,10 +53,7 @@ def run(
         list[str] | None,
         typer.Option("--metadata", metavar="KEY=VALUE", help="Kept with each batch; repeatable."),
     ] = None,
-    completion_window: Annotated[
-        str | None,
-        typer.Option("--completion-window", metavar="W", help="How long batches may take [24h]."),
-    ] = None,
+    completion_window: options.CompletionWindow = None,
     shard_requests: Annotated[
         int | None,
         typer.Option(

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def serve(
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")
+        int,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one."
+        ),
     ] = 0,
     model_file: Annotated[
         Path | None,
@@ -26,7 +29,9 @@ def serve(
     executor: Annotated[
         str | None,
         typer.Option(
-            "--executor", metavar="NAME", help="llama (a model file), upstream, or echo (a test)."
+            "--executor",
+            metavar="EXECUTOR",
+            help="llama (a model file), upstream, or echo (a test).",
         ),
     ] = None,
     upstream: Annotated[
