@@ -28,6 +28,7 @@ SECTIONS = {
     "Providers": "服务商",
     "Exit codes": "退出码",
     "Where things are kept": "数据存放在哪里",
+    "Completion and manual": "补全与手册",
     "Memory and speed": "内存与速度",
     "What goes wrong, and what comes back": "会出什么错，结果如何",
     "Tried with": "实测过的服务端",
@@ -93,6 +94,13 @@ def test_commands_and_options_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
     assert named <= set.union(OTHERS_OPTIONS, *known.values())
+
+
+@PAGES
+def test_manual_pages_exist(page: Path) -> None:
+    """Each page that is named is in the folder from which the wheel takes them."""
+    for name in re.findall(r"`man ([\w-]+)`", prose(page)):
+        assert [*(ROOT / "man").rglob(f"{name}.1")]
 
 
 @PAGES
