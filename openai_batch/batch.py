@@ -328,7 +328,8 @@ class Batch:
     def _provider_for(self, model: str | None) -> "Provider":
         if self.provider is None:
             self.provider = get_provider_by_model(model or "")
-            self._require_access()
+            if model:  # without one the input is faulty, most likely, and that is told first
+                self._require_access()
         return self.provider
 
     def _require_access(self) -> None:

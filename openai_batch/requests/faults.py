@@ -20,19 +20,17 @@ class Faults:
     """
 
     def __init__(self) -> None:
+        self.count = 0
+        """How many there are."""
         self.first: list[Fault] = []
         self.codes: Counter[str] = Counter()
         """How many there are of each code."""
         self._lines = 0
         self._last_line: int | None = None
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return self.codes.total()
-
     def add(self, fault: Fault) -> None:
         """Take note of one fault."""
+        self.count += 1
         self.codes[fault.code] += 1
         if fault.line != self._last_line:
             self._lines += 1

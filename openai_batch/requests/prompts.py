@@ -1,8 +1,8 @@
 """Reading prompts, in whatever shape they come, and writing requests."""
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from typing import Any, BinaryIO, NoReturn
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any, BinaryIO
 
 from .. import jsonl
 from ..errors import Fault, UsageError
@@ -10,11 +10,13 @@ from .build import request_line
 from .custom_ids import CustomIds
 from .faults import Faults, invalid_json, invalid_text, shown
 from .prompt_options import PromptOptions, build_from_prompt
-from .templates import Templates
+from .templates import Template, Templates
 from .wrong_file import not_text, results, spread_json
 
 _NOT_PLAIN = frozenset(b'{"[ \t')
 """First bytes of lines that may be JSON. All others are plain text without a closer look."""
+
+_OBJECT = ord("{")
 
 
 def write_requests(
@@ -29,19 +31,20 @@ def write_requests(
     JSON array of messages, a whole request, which is passed through as it is, or else plain text.
     Empty lines are skipped. Memory does not grow with the number of lines.
 
-    Raises InputInvalid with the faults of all lines; what precedes the first faulty line has been
-    written by then, and the caller must not let it pass for the whole (see `files.whole_or_cut`).
-    Raises UsageError where the options cannot make requests at all.
+    Raises InputInvalid with the faults of all lines. Requests before the first faulty line may
+    have been written by then, and the caller must not let them pass for the whole (see
+    `files.whole_or_cut`). Raises UsageError where the options cannot make requests at all.
     """
     faults = Faults()
     maker = _RequestMaker(options, faults)
-    lines = iter(source)
-    first = list(islice(lines, 2))
-    if wrong := _wrong_file(b"".join(first), options):
+    blocks = jsonl.blocks(source)
+    first = next(blocks, b"").removeprefix(jsonl.BOM)
+    if wrong := _wrong_file(first, options):
         faults.add(wrong)
-    for line in maker.lines(() if wrong else chain(first, lines)):
+    for block in () if wrong else chain([first], blocks):
+        requests = maker.requests(block)
         if not faults.count:
-            target.write(line)
+            target.writelines(requests)
     if invalid := faults.verdict(input_name, "the requests were not written to their end"):
         raise invalid
     return maker.ids.count
@@ -61,33 +64,41 @@ class _RequestMaker:
         self._options = options
         self._faults = faults
         self._templates = Templates(options)
-        self._given_id = b'%b-%%d"' % jsonl.dumps(options.custom_id_prefix)[:-1].replace(
-            b"%", b"%%"
-        )
+        self._text_template: Template | None = None
+        prefix = jsonl.dumps(options.custom_id_prefix)[:-1].replace(b"%", b"%%")
+        self._given_id = b'%b-%%d"' % prefix
+        self._short_numbers = False
+        self._line = 1
 
-    def lines(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the requests that the lines of `source` ask for, newlines included."""
+    def requests(self, block: bytes) -> list[bytes]:
+        """The requests that the next lines ask for, newlines included."""
+        # Looking for long numbers once a block takes a tenth of looking for them in each line.
+        self._short_numbers = not jsonl.has_long_number(block)
         plain_text = self._options.plain_text
-        for line_number, line in enumerate(source, 1):
-            content = line.rstrip(b" \t\r\n")
-            if line_number == 1:
-                content = content.removeprefix(jsonl.BOM)
+        made = []
+        lines = block.removesuffix(b"\n").split(b"\n")
+        for line_number, line in enumerate(lines, self._line):
+            content = line.rstrip(b" \t\r")
             if not content:
                 continue
             if plain_text or content[0] not in _NOT_PLAIN:
                 request = self._from_plain(content, line_number)
+            elif content[0] == _OBJECT:
+                request = self._from_object(content, line_number)
             else:
                 request = self._from_line(content, line_number)
             if request is not None:
-                yield request
+                made.append(request)
+        self._line += len(lines)
+        return made
 
     def _from_line(self, content: bytes, line_number: int) -> bytes | None:
         match content.lstrip(b" \t")[:1]:
             case b"{":
                 return self._from_object(content, line_number)
-            case b'"' if isinstance(text := _parse_or_none(content), str):
+            case b'"' if isinstance(text := self._parse_or_none(content), str):
                 return self._from_text(text, line_number)
-            case b"[" if _are_messages(messages := _parse_or_none(content)):
+            case b"[" if _are_messages(messages := self._parse_or_none(content)):
                 return self._from_prompt({"messages": messages}, None, line_number)
         return self._from_plain(content, line_number)
 
@@ -101,23 +112,24 @@ class _RequestMaker:
 
     def _from_text(self, text: str, line_number: int) -> bytes:
         """The request for a prompt that is nothing but a text."""
-        custom_id = self._given_id % self.ids.give(line_number)
-        request = self._templates.fill(custom_id, {"prompt": text})
-        if request is None:
-            self._refuse_texts(text)
-        return request
+        template = self._text_template
+        if template is None:
+            template = self._text_template = self._make_text_template(text)
+        return template.line % (self._given_id % self.ids.give(line_number), jsonl.dumps(text))
 
-    def _refuse_texts(self, text: str) -> NoReturn:
-        """Raise UsageError: the options make a request of no text, whatever it says."""
+    def _make_text_template(self, text: str) -> Template:
+        """Raises UsageError where the options make a request of no text, whatever it says."""
         try:
             build_from_prompt({"prompt": text}, self._options)
         except ValueError as error:
             raise UsageError(f"cannot make requests out of text: {error}") from None
-        raise AssertionError("a text fits its template")
+        template = self._templates.fitting({"prompt": text})
+        assert template is not None
+        return template
 
     def _from_object(self, content: bytes, line_number: int) -> bytes | None:
         try:
-            prompt = jsonl.parse_exactly(content)
+            prompt = jsonl.parse_exactly(content, short_numbers=self._short_numbers)
         except ValueError as error:
             mend = "say --text if the lines are plain text"
             self._faults.add(invalid_json(line_number, content, error, mend))
@@ -145,9 +157,8 @@ class _RequestMaker:
         else:
             self.ids.bring(custom_id, line_number)
             json_id = jsonl.dumps(custom_id)
-        request = self._templates.fill(json_id, prompt)
-        if request is not None:
-            return request
+        if template := self._templates.fitting(prompt):
+            return template.fill(json_id, prompt)
         try:
             url, body = build_from_prompt(prompt, self._options)
             return request_line(jsonl.parse(json_id), url, body) + b"\n"
@@ -156,12 +167,11 @@ class _RequestMaker:
             self._faults.add(Fault("invalid_request", message, line_number))
             return None
 
-
-def _parse_or_none(content: bytes) -> Any:
-    try:
-        return jsonl.parse_exactly(content)
-    except ValueError:
-        return None
+    def _parse_or_none(self, content: bytes) -> Any:
+        try:
+            return jsonl.parse_exactly(content, short_numbers=self._short_numbers)
+        except ValueError:
+            return None
 
 
 def _are_messages(value: Any) -> bool:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..jsonl import dumps
+from ..jsonl import dumps_each
 from .build import request_line
 from .prompt_options import PromptOptions, build_from_prompt
 
@@ -22,7 +22,7 @@ _TEXTS = ("prompt", "input")
 _LOOKED_INTO = frozenset({"image", "documents", "text_1", "text_2", "query"})
 
 
-class _Template(NamedTuple):
+class Template(NamedTuple):
     """A request with a place for its custom_id, and then one for each of `names`.
 
     It is for prompts whose value under `about` is of this very `type`.
@@ -33,29 +33,36 @@ class _Template(NamedTuple):
     about: str
     type: type
 
+    def fill(self, custom_id: bytes, prompt: Mapping[str, Any]) -> bytes:
+        """The line of the request that a fitting prompt asks for. `custom_id` is its JSON."""
+        return self.line % (custom_id, *dumps_each([prompt[name] for name in self.names]))
+
 
 class Templates:
     """The templates of one input, made as prompts come."""
 
     def __init__(self, options: PromptOptions):
         self._options = options
-        self._made: dict[tuple[str | None, ...], _Template | None] = {}
+        self._made: dict[tuple[str | None, ...], Template | None] = {}
 
-    def fill(self, custom_id: bytes, prompt: Mapping[str, Any]) -> bytes | None:
-        """The line of the request that a prompt asks for, None where it needs a closer look.
+    def fitting(self, prompt: Mapping[str, Any]) -> Template | None:
+        """The template of a prompt, None where that needs a closer look.
 
-        `custom_id` is its JSON. What is made is what `build_from_prompt` would make.
+        What it makes is what `build_from_prompt` would make.
         """
         model = prompt.get("model")
         if model is not None and type(model) is not str:
             return None
         shape = (model, *prompt)
-        template = self._made[shape] if shape in self._made else self._make(shape)
+        try:
+            template = self._made[shape]
+        except KeyError:
+            template = self._make(shape)
         if template is None or type(prompt[template.about]) is not template.type:
             return None
-        return template.line % (custom_id, *[dumps(prompt[name]) for name in template.names])
+        return template
 
-    def _make(self, shape: tuple[str | None, ...]) -> _Template | None:
+    def _make(self, shape: tuple[str | None, ...]) -> Template | None:
         model, *names = shape
         template = _template([str(name) for name in names], model, self._options)
         if len(self._made) < _KEPT:
@@ -63,7 +70,7 @@ class Templates:
         return template
 
 
-def _template(names: list[str], model: str | None, options: PromptOptions) -> _Template | None:
+def _template(names: list[str], model: str | None, options: PromptOptions) -> Template | None:
     """The template for prompts of these names; None where such prompts are not all alike."""
     about = [name for name in (*_TEXTS, "messages") if name in names]
     reads_messages = about == ["messages"] and options.system is not None
@@ -83,4 +90,4 @@ def _template(names: list[str], model: str | None, options: PromptOptions) -> _T
     line = line.replace(b"%", b"%%")
     for mark in (custom_id, *marks.values()):
         line = line.replace(b'"%b"' % mark.encode(), b"%b")
-    return _Template(line, tuple(held), about[0], str if about[0] in _TEXTS else list)
+    return Template(line, tuple(held), about[0], str if about[0] in _TEXTS else list)

@@ -49,8 +49,8 @@ def test_a_filled_template_is_the_request(chosen: PromptOptions, several: list[A
     """Whatever the prompts hold and in which order they come; what it cannot make it leaves."""
     templates = Templates(chosen)
     for prompt in several:
-        line = templates.fill(b'"a%b"', prompt)
-        if line is not None:
+        if template := templates.fitting(prompt):
+            line = template.fill(b'"a%b"', prompt)
             wanted = request_line("a%b", *build_from_prompt(prompt, chosen))
             assert json.loads(line) == json.loads(wanted)
             assert line.endswith(b"}\n")
@@ -60,8 +60,10 @@ def test_the_usual_prompt_has_a_template() -> None:
     """A text with parameters of its own, and its bytes."""
     templates = Templates(PromptOptions(model="m", system="Be brief."))
     for number in (1, 2):
-        line = templates.fill(b'"line-%d"' % number, {"prompt": "Hi", "seed": number})
-        assert line == (
+        prompt = {"prompt": "Hi", "seed": number}
+        template = templates.fitting(prompt)
+        assert template is not None
+        assert template.fill(b'"line-%d"' % number, prompt) == (
             b'{"custom_id":"line-%d","method":"POST","url":"/v1/chat/completions","body":'
             b'{"model":"m","seed":%d,"messages":[{"role":"system","content":"Be brief."},'
             b'{"role":"user","content":"Hi"}]}}\n' % (number, number)
