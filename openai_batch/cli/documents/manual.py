@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ..exits import TABLE
 from ..main import PROGRAM
-from .surroundings import FILES, LIBRARY_VARIABLES, VARIABLES, Thing
+from .surroundings import FILES, VARIABLES, Thing
 from .tree import Argument, Command, Option
 
 RELEASED = "2026-11-26"
@@ -45,7 +45,7 @@ def _page(version: str, command: Command, commands: list[Command]) -> str:
         "ARGUMENTS": [line for argument in command.arguments for line in _argument(argument)],
         "OPTIONS": [line for option in command.options for line in _option(option)],
         "EXIT STATUS": list(_exit_status(command)),
-        "ENVIRONMENT": list(_things((*VARIABLES, *LIBRARY_VARIABLES), command)),
+        "ENVIRONMENT": list(_things(VARIABLES, command)),
         "FILES": list(_things(FILES, command)),
         "EXAMPLES": list(_examples(command)),
         "SEE ALSO": list(_see_also(command, commands)),

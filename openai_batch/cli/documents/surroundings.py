@@ -47,10 +47,7 @@ VARIABLES = (
     Thing("OPENAI_BATCH_UPSTREAM_KEY", "The key for the server of `--upstream`.", ("--upstream",)),
     Thing("OPENAI_BATCH_DEBUG", "Where it is set, an error shows where in the program it arose."),
     Thing("TERM", "Where it is `dumb`, progress is told in plain lines.", _CALLS),
-)
-"""The variables that the program reads. Those of a provider of one's own are in its row."""
-
-LIBRARY_VARIABLES = (
+    # What follows is read by the libraries beneath, not by the program itself.
     Thing("NO_COLOR", "Where it is set, nothing has a colour.", _CALLS),
     Thing("OPENAI_ORG_ID", "The organisation to ask in, at OpenAI.", _CALLS),
     Thing("OPENAI_PROJECT_ID", "The project to ask in, at OpenAI.", _CALLS),
@@ -59,7 +56,7 @@ LIBRARY_VARIABLES = (
     Thing("XDG_STATE_HOME", "On Linux, what stands for ~/.local/state below.", _STATE),
     Thing("XDG_CONFIG_HOME", "On Linux, what stands for ~/.config below.", _ROWS),
 )
-"""The variables that libraries read for it."""
+"""The variables that are read. Those of a provider of one's own are named in its row."""
 
 FILES = (
     Thing(
