@@ -291,6 +291,22 @@ def test_tab_completes_in_bash_and_zsh(shell: Shell) -> None:
     assert shell.press(EVERY, "openai-batch status --").rstrip("= ").split()[2:] == OPTIONS.split()
 
 
+@pytest.mark.parametrize("name", ["bash", "zsh"])
+def test_a_program_that_fails_leaves_the_line_as_it_is(here: Cli, name: str) -> None:
+    """Whatever it says stays off the screen: an environment may be broken, or half removed."""
+    if reason := needs(name):
+        pytest.skip(reason)
+    program = here.cwd.parent / "bin" / "openai-batch"
+    program.write_text("#!/bin/sh\necho Traceback >&2\nexit 1\n")
+    script = CHECKOUT / "completions" / FILES[name]
+    loaded = f"source {script}" if name == "bash" else found_by_compinit(here)
+    with interactive(name, here.cwd, here.environment) as started:
+        started.run(loaded)
+        shown = started.shown(TAB, "openai-batch status run_")
+        assert "<<openai-batch status run_>>" in shown
+        assert "Traceback" not in shown
+
+
 def test_zsh_shows_what_things_are(here: Cli) -> None:
     """Commands, options and runs with a line of help."""
     if reason := needs("zsh"):
