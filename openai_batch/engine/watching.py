@@ -25,6 +25,8 @@ class Progress:
     def seen(self, shard: Shard, look: BatchSeen, batch_id: str) -> None:
         """Take in a look at a shard's batch, and tell of it where it shows something new."""
         before = self._latest.get(look.shard, shard.current.seen)
+        if before is not None and _order(look) < _order(before):
+            return  # asked for before a call that has come back since, such as to cancel it
         self._latest[look.shard] = look
         if before is None or _display(before) != _display(look):
             counts = (look.completed, look.failed, look.total)
@@ -52,6 +54,15 @@ class Progress:
         requests = self._journal.info.requests
         shards = len(self._journal.state.shards)
         self._tell(RunProgress(requests, min(completed, requests), failed, running, done, shards))
+
+
+_STEPS = {"validating": 0, "in_progress": 1, "finalizing": 2, "cancelling": 3}
+_ENDED = 4
+
+
+def _order(look: BatchSeen) -> tuple[int, int]:
+    """What only grows: the steps of a batch, and in each of them what is done."""
+    return _STEPS.get(look.status, _ENDED), (look.completed or 0) + (look.failed or 0)
 
 
 def _display(look: BatchSeen) -> tuple[Any, ...]:
