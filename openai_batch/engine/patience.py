@@ -100,8 +100,8 @@ class Patience:
             end = self._started + self._timeout_s
             if now >= end:
                 raise GaveUp(
-                    f"--timeout: {self._timeout_s:g} s are over and the run is not; "
-                    f"`openai-batch resume {self._run_id}` goes on"
+                    f"the run has not ended within the {self._timeout_s:g} s of --timeout; it is "
+                    f"safe, `openai-batch resume {self._run_id}` goes on"
                 )
             moments.append(end)
         return max(min(moments) - now, 0) if moments else None

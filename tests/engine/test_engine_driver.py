@@ -202,7 +202,7 @@ def test_a_time_out_ends_the_wait(bench: Bench) -> None:
     bench.server.behaviours = [stays]
     run_id = bench.plan(1)
     started = bench.clock.monotonic()
-    with pytest.raises(GaveUp, match=rf"--timeout: 90 s .*`openai-batch resume {run_id}`"):
+    with pytest.raises(GaveUp, match=rf"the 90 s of --timeout; .*`openai-batch resume {run_id}`"):
         bench.settle(run_id, timeout_s=90.0)
     assert 90 <= bench.clock.monotonic() - started < 91
 

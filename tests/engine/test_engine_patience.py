@@ -110,7 +110,7 @@ def test_a_wait_ends_with_the_time_out(clock: FakeClock) -> None:
     assert patience.wait_s(None) == 100
     assert patience.wait_s(now - 5) == 0
     clock.advance(100)
-    with pytest.raises(GaveUp, match=r"--timeout: 100 s are over .*`openai-batch resume run_1`"):
+    with pytest.raises(GaveUp, match=r"the 100 s of --timeout; .*`openai-batch resume run_1`"):
         patience.wait_s(now + 500)
 
 
