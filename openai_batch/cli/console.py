@@ -155,32 +155,67 @@ def print_record(record: Mapping[str, Any]) -> None:
     print_records([record])
 
 
-class Stderr:
-    """Standard error as it is now; once it fails, what is said is lost and nothing else is."""
+class TextStream:
+    """Standard error or output as text for people; once it fails, what is said is lost, no more."""
 
-    @property
-    def encoding(self) -> str:
-        """What can be shown: drawing falls back to ASCII elsewhere."""
-        return getattr(sys.stderr, "encoding", None) or "utf-8"
+    def __init__(self, name: str):
+        """`name` is `stderr` or `stdout`; the stream is whatever `sys` has under it when asked."""
+        self._name = name
 
     def write(self, text: str) -> int:
-        stream = sys.stderr
+        """Write and flush. Characters that the encoding has not are replaced by what it has."""
+        stream = getattr(sys, self._name)
         if stream is not None:
             try:
-                stream.write(text)
+                stream.write(text if self.can_show(text) else _spelled(text, self._encoding))
                 stream.flush()
             except (OSError, ValueError):
                 # Left in place, the unwritten text would make the interpreter exit with 120.
-                sys.stderr = None
+                setattr(sys, self._name, None)
         return len(text)
 
-    def flush(self) -> None:
-        """Nothing waits: every write is flushed."""
+    def can_show(self, text: str) -> bool:
+        """Whether the stream's encoding has all these characters."""
+        with contextlib.suppress(UnicodeEncodeError):
+            text.encode(self._encoding)
+            return True
+        return False
 
     def isatty(self) -> bool:
-        return is_terminal(sys.stderr)
+        return is_terminal(getattr(sys, self._name))
+
+    def fileno(self) -> int:
+        """The stream's descriptor. Raises OSError or ValueError where it has none."""
+        stream = getattr(sys, self._name)
+        if stream is None:
+            raise ValueError(f"{self._name} is closed")
+        return int(stream.fileno())
+
+    @property
+    def _encoding(self) -> str:
+        return getattr(getattr(sys, self._name), "encoding", None) or "utf-8"
+
+
+STDERR = TextStream("stderr")
+STDOUT = TextStream("stdout")
+
+_SPELLINGS = str.maketrans({"…": "...", "–": "-", "—": "-", "“": '"', "”": '"', "’": "'"})
+
+
+def _spelled(text: str, encoding: str) -> str:
+    return text.translate(_SPELLINGS).encode(encoding, "replace").decode(encoding)
+
+
+def tolerate_encodings() -> None:
+    """Let no character end the command: what an encoding has not is shown as `?`.
+
+    For the text that is printed by others than us, which is help. JSON is written as bytes.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def say(message: str) -> None:
     """Write one line for people to standard error, without what would control their terminal."""
-    Stderr().write(printable(message) + "\n")
+    STDERR.write(printable(message) + "\n")

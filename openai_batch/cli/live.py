@@ -1,25 +1,27 @@
-"""The live display: one block of four short lines at the bottom of a terminal.
+"""The live display: one block of at most four lines at the bottom of a terminal.
 
-Loaded only where standard error is a terminal, because rich takes a while to load. No line of the
-block is wider than about 55 columns, so that a terminal made narrower does not fold it.
+Loaded only where standard error is a terminal.
 """
 
 import time
-from typing import IO, cast
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Callable
 
 from ..engine import events
 from ..providers.text import printable
-from . import console
-from .progress import FaultLines, Lines, describe, many
+from .progress import FaultLines, Lines, describe, grouped, many
+from .screen import Block, Screen
 
-_BAR_COLUMNS = 24
-_REFRESHES_PER_S = 4.0
+_WIDEST = 100
+"""Columns that the bar and its numbers take where there are more."""
+
+_NARROW = 44
+"""Below so many columns the run's id, which is in the lines above, makes room for numbers."""
+
+_TRUSTED_AFTER_S = 20.0
+_TRUSTED_SHARE = 0.05
+"""Time and share of the run that must have been watched before the rest is foretold."""
+
+_GREEN, _RED, _DIM, _BOLD = 32, 31, 2, 1
 
 # What stays on the screen, above the block. The rest is its last line until something newer comes.
 _KEPT = (events.Planned, events.Warned, events.FilesDeleted, events.Finished)
@@ -28,73 +30,128 @@ _KEPT = (events.Planned, events.Warned, events.FilesDeleted, events.Finished)
 class LiveDisplay(Lines):
     """A reporter for a terminal. The block goes when it is closed; the lines above it stay."""
 
-    def __init__(self, faults: FaultLines):
+    def __init__(
+        self, faults: FaultLines, screen: Screen, now: Callable[[], float] = time.monotonic
+    ):
         super().__init__(faults)
-        self._started_at = time.monotonic()
-        self._title = ""
+        self._now = now
+        self._started_at = now()
+        self._run_id = ""
         self._message = ""
         self._progress = events.RunProgress(0, 0, 0, 0, 0, 0)
-        self._closed = False
-        self._screen = Console(file=cast(IO[str], console.Stderr()), highlight=False)
-        self._live = Live(
-            console=self._screen,
-            get_renderable=self._block,
-            refresh_per_second=_REFRESHES_PER_S,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._pace = Pace(now)
+        self._screen = screen
+        self._block = Block(screen, self.draw)
 
     def __call__(self, event: events.Event) -> None:
         match event:
             case events.FaultFound(fault=fault):
-                self._faults.show(fault, self.say)
+                self._faults.show(fault, self.fail)
                 return
             case events.Planning(requests=requests):
-                self._message = f"reading the input: {many(requests, 'request')}"
+                self._message = f"reading the input: {many(requests, 'request', group=True)}"
             case events.Planned(run_id=run_id, requests=requests, shards=shards):
-                self._title = run_id
+                self._run_id = run_id
                 self._progress = events.RunProgress(requests, 0, 0, 0, 0, shards)
             case events.RunProgress():
                 self._progress = event
+                self._pace.note(event.completed + event.failed)
             case events.Delivering(done=done, requests=requests):
-                self._message = f"writing results: {done:,} of {many(requests, 'request')}"
+                of = many(requests, "request", group=True)
+                self._message = f"writing results: {grouped(done)} of {of}"
             case events.BatchProgress(batch_id=batch_id, status=status):
                 self._message = f"batch {batch_id}: {status}"  # its counts are in the bar
             case _ if not isinstance(event, _KEPT):
                 self._message = describe(event) or self._message
         if isinstance(event, _KEPT) and (line := describe(event)):
             self.say(line)
-        elif not self._closed:
-            self._live.start()
+        else:
+            self._block.start()
 
     def say(self, message: str) -> None:
-        self._screen.print(Text(printable(message)), soft_wrap=True)
+        self._block.say(printable(message))
+
+    def fail(self, message: str) -> None:
+        self.say(message)
 
     def close(self) -> None:
-        self._closed = True
-        self._live.stop()
+        self._block.close()
         super().close()
 
-    def _block(self) -> Group:
-        elapsed_s = int(time.monotonic() - self._started_at)
-        elapsed = f"{elapsed_s // 3600}:{elapsed_s // 60 % 60:02}:{elapsed_s % 60:02}"
-        lines = [_line(f"{self._title}  {elapsed}".lstrip())]
+    def draw(self, width: int, height: int) -> list[str]:
+        """The block for a window in which lines may have `width` columns, in `height` rows."""
         told = self._progress
-        if told.requests:
-            done = told.completed + told.failed
-            row = Table.grid(padding=(0, 1))
-            row.add_row(
-                ProgressBar(total=told.requests, completed=done, width=_BAR_COLUMNS),
-                _line(f"{100 * done // told.requests:3}%  {done:,}/{told.requests:,}"),
-            )
-            state = (
-                f"{many(told.batches_running, 'batch', 'batches')} running, "
-                f"{told.shards_done}/{told.shards} shards done, {told.failed:,} failed"
-            )
-            return Group(*lines, row, _line(state), _line(self._message))
-        return Group(*lines, _line(self._message))
+        elapsed = _clock(self._now() - self._started_at)
+        message = self._screen.fit(printable(self._message), width)
+        if not told.requests:
+            return [self._screen.fit(f"{elapsed}  {printable(self._message)}", width)]
+        done = min(told.completed + told.failed, told.requests)
+        numbers = f"{100 * done // told.requests:3}%  {grouped(done)}/{grouped(told.requests)}"
+        state = (
+            f"{many(told.batches_running, 'batch', 'batches', group=True)} running, "
+            f"{grouped(told.shards_done)}/{grouped(told.shards)} shards done, "
+            f"{grouped(told.failed)} failed"
+        )
+        if width < _NARROW:
+            lines = [self._screen.fit(f"{elapsed} {numbers.lstrip()}", width), self._bar(width)]
+        else:
+            left_s = self._pace.left_s(told.requests - done)
+            left = f"{_about(left_s)} left at this pace" if left_s is not None else ""
+            title = "   ".join(part for part in (self._run_id, elapsed, left) if part)
+            numbers = self._screen.fit(numbers, width // 2)
+            columns = min(width, _WIDEST) - len(numbers) - 2
+            lines = [self._screen.fit(title, width), f"{self._bar(columns)}  {numbers}"]
+        return [*lines, self._screen.fit(state, width), message][:height]
+
+    def _bar(self, columns: int) -> str:
+        """The share that is done, and in it the share that failed, in `columns` columns."""
+        told = self._progress
+        done = min(told.completed + told.failed, told.requests)
+        filled = columns * done // told.requests
+        # One failure of a million is worth a column: it is what people look for.
+        failed = min(filled, -(-columns * told.failed // told.requests))
+        full, empty = self._screen.glyph("━", "#"), self._screen.glyph("─", "-")
+        bad = self._screen.glyph("━", "!")
+        return (
+            self._screen.styled(full * (filled - failed), _GREEN)
+            + self._screen.styled(bad * failed, _RED)
+            + self._screen.styled(empty * (columns - filled), _DIM)
+        )
 
 
-def _line(text: str) -> Text:
-    return Text(printable(text), no_wrap=True, overflow="crop")
+class Pace:
+    """How fast requests come back, as far as it was watched here."""
+
+    def __init__(self, now: Callable[[], float]):
+        self._now = now
+        self._first: tuple[float, int] | None = None
+        self._latest = (0.0, 0)
+
+    def note(self, done: int) -> None:
+        """So many are done by now."""
+        if self._first is None or done < self._first[1]:
+            self._first = (self._now(), done)
+        if done != self._latest[1]:
+            self._latest = (self._now(), done)
+
+    def left_s(self, remaining: int) -> float | None:
+        """Seconds that the rest takes at this pace; None where too little was seen to tell."""
+        if self._first is None or remaining <= 0:
+            return None
+        (began, before), (at, done) = self._first, self._latest
+        seen = done - before
+        if at - began < _TRUSTED_AFTER_S or seen < _TRUSTED_SHARE * (seen + remaining):
+            return None
+        return max(remaining * (at - began) / seen - (self._now() - at), 0)
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _about(seconds: float) -> str:
+    for unit, unit_s in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * unit_s:
+            return f"about {seconds / unit_s:.0f} {unit}"
+    return f"about {max(seconds, 1):.0f} s"

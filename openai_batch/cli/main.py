@@ -123,6 +123,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     wait for a transfer under way after Ctrl-C. Whatever has to be closed is closed by now.
     """
     _fill_closed_descriptors()
+    console.tolerate_encodings()
     code = run_command(sys.argv[1:] if argv is None else argv)
     if not _flush("stdout") and code == exits.OK:
         code = exits.exit_code_for(StdoutClosed())
@@ -145,7 +146,7 @@ def run_command(argv: Sequence[str], caller: object = None) -> int:
 def _invoke(argv: list[str], caller: object) -> int:
     tree = command_tree()
     if not argv:
-        console.Stderr().write(tree.get_help(typer.Context(tree, info_name=PROGRAM)) + "\n")
+        console.STDERR.write(tree.get_help(typer.Context(tree, info_name=PROGRAM)) + "\n")
         return exits.USAGE
     with tree.make_context(PROGRAM, argv, obj=caller) as context:
         code = tree.invoke(context)
@@ -159,6 +160,9 @@ def _explain(error: BaseException) -> int:
         case SystemExit(code=code):
             return code if isinstance(code, int) else exits.UNEXPECTED
         case StdoutClosed() | BrokenPipeError():
+            if hasattr(error, "__notes__"):  # a run of which something is to be said
+                console.say("standard output was closed before all was written")
+                _say_notes(error)
             return exits.exit_code_for(StdoutClosed())
         case KeyboardInterrupt():
             console.say("interrupted")
@@ -175,13 +179,17 @@ def _explain(error: BaseException) -> int:
                 f"{PROGRAM} hit a bug: {type(error).__name__}: {error}; "
                 f"please report it at {_ISSUES} (OPENAI_BATCH_DEBUG=1 shows where)"
             )
-    for note in getattr(error, "__notes__", ()):
-        console.say(note)
+    _say_notes(error)
     if environment("OPENAI_BATCH_DEBUG"):
         import traceback
 
-        console.Stderr().write("".join(traceback.format_exception(error)))
+        console.STDERR.write("".join(traceback.format_exception(error)))
     return exits.exit_code_for(error)
+
+
+def _say_notes(error: BaseException) -> None:
+    for note in getattr(error, "__notes__", ()):
+        console.say(note)
 
 
 def _explain_usage(error: Any) -> int:

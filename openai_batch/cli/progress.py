@@ -2,9 +2,11 @@
 
 A reporter is an `OnEvent` that is also told what commands themselves have to say. Faults of the
 input and errors reach people through every reporter; the rest is silent with `--quiet`.
+
+Numbers: a line has plain digits, because scripts read lines. What only a screen shows (the live
+display and tables) has its thousands grouped.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -12,7 +14,6 @@ from typing import Protocol, Self
 
 from ..engine import events
 from ..errors import Fault
-from ..settings import environment
 from . import console
 
 FAULTS_SHOWN = 100
@@ -30,6 +31,9 @@ class Reporter(Protocol):
 
     def say(self, message: str) -> None:
         """Tell people one line that is no error."""
+
+    def fail(self, message: str) -> None:
+        """Tell people one line that is an error, or what one came of: with `--quiet`, too."""
 
     def close(self) -> None:
         """Leave nothing on the screen that moves. May be repeated; `say` still works."""
@@ -51,10 +55,13 @@ def reporter(
     faults = FaultLines(input_name or "stdin", None if all_faults else FAULTS_SHOWN)
     if quiet:
         return Silence(faults)
-    if console.is_terminal(sys.stderr) and environment("TERM") != "dumb":
-        from .live import LiveDisplay
+    if console.STDERR.isatty():
+        from .screen import Screen, obeys
 
-        return LiveDisplay(faults)
+        if obeys(console.STDERR):
+            from .live import LiveDisplay
+
+            return LiveDisplay(faults, Screen(console.STDERR))
     return PlainLines(faults)
 
 
@@ -93,6 +100,9 @@ class Lines:
         self.close()
 
     def say(self, message: str) -> None:
+        console.say(message)
+
+    def fail(self, message: str) -> None:
         console.say(message)
 
     def close(self) -> None:
@@ -168,13 +178,13 @@ def describe(event: events.Event) -> str | None:
             return f"batch {event.batch_id}: {event.status}{_counted(event)}"
         case events.RunProgress():
             return (
-                f"{event.completed + event.failed:,} of {many(event.requests, 'request')} done, "
+                f"{event.completed + event.failed} of {many(event.requests, 'request')} done, "
                 f"{many(event.batches_running, 'batch', 'batches')} running"
             )
         case events.ShardHarvested():
             return (
-                f"{_shard(event)}: {event.succeeded:,} succeeded, {event.failed:,} failed, "
-                f"{event.missing:,} missing"
+                f"{_shard(event)}: {event.succeeded} succeeded, {event.failed} failed, "
+                f"{event.missing} missing"
             )
         case events.RetryScheduled():
             return (
@@ -202,10 +212,9 @@ def describe(event: events.Event) -> str | None:
 
 
 def finished(event: events.Finished) -> str:
-    """The closing line: the sum, and where the results are. Scripts read its plain numbers."""
-    noun = "request" if event.requests == 1 else "requests"
+    """The closing line: the sum, and where the results are."""
     line = (
-        f"{event.requests} {noun}: {event.succeeded} succeeded, "
+        f"{many(event.requests, 'request')}: {event.succeeded} succeeded, "
         f"{event.failed} failed, {event.missing} missing"
     )
     if pending := event.requests - event.succeeded - event.failed - event.missing:
@@ -215,7 +224,8 @@ def finished(event: events.Finished) -> str:
     if event.output_file:
         line += f"; results in {event.output_file}"
     if event.error_file:
-        line += f", failed requests in {event.error_file}"
+        empty = event.failed + event.missing == 0
+        line += f", {'nothing' if empty else 'failed requests'} in {event.error_file}"
     return line
 
 
@@ -224,14 +234,20 @@ def size(size_bytes: int) -> str:
     amount = float(size_bytes)
     for unit in ("bytes", "kB", "MB"):
         if amount < 1000:
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
         amount /= 1000
-    return f"{amount:,.1f} GB"
+    return f"{amount:.1f} GB"
 
 
-def many(number: int, thing: str, things: str | None = None) -> str:
+def many(number: int, thing: str, things: str | None = None, *, group: bool = False) -> str:
     """A number with its noun; `things` where the plural is not the usual one."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+    shown = grouped(number) if group else str(number)
+    return f"{shown} {thing if number == 1 else things or thing + 's'}"
+
+
+def grouped(number: int) -> str:
+    """A number as a screen shows it, its thousands apart."""
+    return f"{number:,}"
 
 
 def _shard(
@@ -246,4 +262,4 @@ def _shard(
 def _counted(event: events.BatchProgress) -> str:
     if event.completed is None or event.total is None:
         return ""
-    return f" {event.completed + (event.failed or 0):,}/{event.total:,}"
+    return f" {event.completed + (event.failed or 0)}/{event.total}"

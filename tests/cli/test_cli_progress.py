@@ -12,7 +12,7 @@ from openai_batch.errors import Fault
 LINES: list[tuple[events.Event, str]] = [
     (
         events.Planned("run_1", requests=1000, size_bytes=812_345, shards=1),
-        "planned run_1: 1,000 requests (812.3 kB) in 1 shard",
+        "planned run_1: 1000 requests (812.3 kB) in 1 shard",
     ),
     (
         events.BatchStarted(1, 3, attempt=1, batch_id="batch_a", requests=400, adopted=False),
@@ -32,7 +32,7 @@ LINES: list[tuple[events.Event, str]] = [
     ),
     (
         events.RunProgress(1000, 300, 20, batches_running=2, shards_done=1, shards=3),
-        "320 of 1,000 requests done, 2 batches running",
+        "320 of 1000 requests done, 2 batches running",
     ),
     (
         events.ShardHarvested(2, 3, attempt=1, succeeded=390, failed=9, missing=1),
@@ -67,6 +67,11 @@ LINES: list[tuple[events.Event, str]] = [
     (
         events.Finished("run_1", 1000, 998, 2, 0, 0, None, None),
         "1000 requests: 998 succeeded, 2 failed, 0 missing",
+    ),
+    (
+        events.Finished("run_1", 1, 1, 0, 0, 0, "/x/out.jsonl", "/x/errors.jsonl"),
+        "1 request: 1 succeeded, 0 failed, 0 missing; results in /x/out.jsonl, "
+        "nothing in /x/errors.jsonl",
     ),
     (
         events.Finished("run_1", 10, 4, 1, 1, 3, "/x/out.jsonl", "/x/errors.jsonl"),
