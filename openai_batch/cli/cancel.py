@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RunLocked
-from . import console, exits, options, progress
+from . import exits, options, progress
 from .driving import find_or_recover, info_of, place_for, show_records
 from .options import Access
 from .references import Reference, read_references
@@ -45,10 +45,18 @@ def cancel(
     with progress.reporter(quiet=quiet) as reporter:
         place = place_for(state_dir, reporter)
         records = [
-            _cancelled(reference, place, access, wait=wait, interval_s=interval, timeout_s=timeout)
+            _cancelled(
+                reference,
+                place,
+                access,
+                reporter,
+                wait=wait,
+                interval_s=interval,
+                timeout_s=timeout,
+            )
             for reference in references
         ]
-    show_records(records)
+        show_records(records, reporter)
     return exits.OK
 
 
@@ -56,6 +64,7 @@ def _cancelled(
     reference: Reference,
     place: "Place",
     access: Access,
+    reporter: progress.Reporter,
     *,
     wait: bool,
     interval_s: float | None,
@@ -65,8 +74,11 @@ def _cancelled(
     from ..engine.inspect import recorded
     from ..engine.run import Run
     from ..engine.runs import request_cancel
+    from ..engine.states import settled
 
     run_id = find_or_recover(reference, place, access)
+    if settled(recorded(run_id, place)[1]):
+        reporter.say(f"{run_id} had ended already: there was nothing to cancel")
     request_cancel(place, run_id)
     info = info_of(place, run_id)
     served_by = access.resolve(recorded=(info.provider, info.base_url))
@@ -79,7 +91,7 @@ def _cancelled(
                     run.step()
                 return run.record()
         except RunLocked as error:
-            console.say(f"{error}, which cancels it")
+            reporter.say(f"{error}, which cancels it")
             if not wait:
                 return recorded(run_id, place)[0]
             place.clock.wait(SimpleQueue[None](), _ASK_AGAIN_S)

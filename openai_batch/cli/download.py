@@ -10,7 +10,7 @@ import typer
 
 from ..errors import Error, GaveUp, ProviderRefused, StillRunning
 from . import console, delivery, exits, options, progress
-from .driving import continuable, find_or_recover, info_of, place_for
+from .driving import continuable, find_or_recover, info_of, place_for, show_records
 from .options import Access
 from .references import read_references
 
@@ -62,7 +62,7 @@ def download(
         counts = _deliver(fetched, together, reporter, (output_file, error_file, force))
         reporter.close()
         if together.chosen:
-            console.print_records(one.run.record() for one in fetched)
+            show_records([one.run.record() for one in fetched], reporter, delivered=True)
         if delete_remote:
             for one in fetched:
                 if not one.partial:

@@ -2,14 +2,14 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CredentialsMissing, GaveUp, ProviderError, ProviderRefused, StorageError
 from . import console, delivery
 from .delivery import Destination
-from .exits import Terminated
+from .exits import StdoutClosed, Terminated
 from .options import Access
 from .progress import Reporter
 from .references import Reference
@@ -96,14 +96,41 @@ def interruptible() -> Iterator[None]:
         raise
 
 
-def show_records(records: Iterable[Mapping[str, Any]]) -> None:
-    """Print records: a table on a terminal, else one JSON object a line."""
-    if console.is_terminal(sys.stdout):
+def show_records(
+    records: Sequence[Mapping[str, Any]], reporter: Reporter, *, delivered: bool = False
+) -> None:
+    """Print records of runs: one JSON object a line; on a terminal a table, and what to do next.
+
+    `delivered`: their results are where they were wanted.
+    """
+    reporter.close()
+    if not console.is_terminal(sys.stdout):
+        console.print_records(records)
+    elif records:
         from .tables import print_table
 
-        print_table(list(records))
-    else:
-        console.print_records(records)
+        print_table(records)
+        if len(records) == 1:
+            for line in _next_steps(records[0], delivered=delivered):
+                reporter.say(line)
+
+
+def _next_steps(record: Mapping[str, Any], *, delivered: bool) -> Iterator[str]:
+    """What there is to be done with a run, and by which command."""
+    name = record.get("run_id") or next(iter(record.get("batch_ids") or ()), None)
+    status, counts = record.get("status"), record.get("request_counts") or {}
+    if status == "in_progress":
+        yield f"to wait for its end: openai-batch status --watch {name}"
+    if status == "cancelling":
+        yield f"to wait for its end: openai-batch cancel --wait {name}"
+    if status == "resumable":
+        yield f"to send what is left: openai-batch resume {name}"
+    if status in ("in_progress", "completed", "cancelled") and not delivered:
+        yield f"to write its results: openai-batch download {name}"
+    if status == "completed" and counts.get("failed", 0) + counts.get("missing", 0):
+        yield f"to send failed requests again: openai-batch retry {name}"
+    if status == "cancelled":
+        yield f"to take it up again: openai-batch resume {name}"
 
 
 @contextlib.contextmanager
@@ -111,7 +138,14 @@ def continuable(run_id: str) -> Iterator[None]:
     """Say how to go on, where the run is left before its end."""
     try:
         yield
-    except (KeyboardInterrupt, Terminated, GaveUp, ProviderError, StorageError) as error:
+    except (
+        KeyboardInterrupt,
+        Terminated,
+        StdoutClosed,
+        GaveUp,
+        ProviderError,
+        StorageError,
+    ) as error:
         command = f"openai-batch resume {run_id}"
         if isinstance(error, ProviderRefused):
             error.add_note(
@@ -133,7 +167,7 @@ def drive(
     counts = delivery.deliver(run, destination)
     reporter.close()
     if destination.chosen:
-        console.print_record(run.record())
+        show_records([run.record()], reporter, delivered=True)
     if delete_remote:
         run.delete_remote_files()
     return delivery.exit_code(counts)

@@ -98,6 +98,8 @@ UNEXPECTED = _BY_NAME["unexpected"]
 USAGE = _BY_NAME["usage"]
 SOME_FAILED = _BY_NAME["some_failed"]
 INVALID_INPUT = _BY_NAME["invalid_input"]
+REFUSED = _BY_NAME["refused"]
+GAVE_UP = _BY_NAME["gave_up"]
 STILL_RUNNING = _BY_NAME["still_running"]
 
 

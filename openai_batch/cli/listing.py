@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import Error, UsageError
-from . import console, exits, options, progress
+from . import exits, options, progress
 from .driving import info_of, place_for, show_records
 from .options import Access
 
@@ -71,9 +71,15 @@ def listing(
                     remove_run(place, run_id)
                 records.append(record)
             except Error as error:  # damage concerns one run: the others are listed all the same
-                console.say(f"{run_id}: {error}")
+                reporter.fail(f"{run_id}: {error}")
                 failure = error
-    show_records(records)
+        show_records(records, reporter)
+        if prune and records and not delete_remote:
+            reporter.say(
+                f"{progress.many(len(records), 'run')} removed here, not at the provider, which "
+                "still has the files; to delete them there, too: openai-batch download RUN "
+                "--delete-remote -o FILE, and next time: list --prune --delete-remote"
+            )
     return exits.exit_code_for(failure) if failure else exits.OK
 
 

@@ -1,6 +1,7 @@
 """`run`: requests in, results out."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import typer
 from ..errors import CredentialsMissing, UsageError
 from . import console, delivery, exits, options, progress
 from .delivery import NamedByBatch
-from .driving import continuable, drive, interruptible, place_for
+from .driving import continuable, drive, interruptible, place_for, show_records
 from .options import Access
 from .progress import Reporter
 
@@ -224,9 +225,16 @@ def _rehearse(job: Job, place: "Place", reporter: Reporter) -> int:
             place=place,
         )
     reporter.close()
-    console.print_record(record)
+    if console.is_terminal(sys.stdout):
+        from .tables import print_fields, rehearsal
+
+        print_fields(rehearsal(record))
+    else:
+        console.print_record(record)
     if invalid:
         raise invalid
+    if console.is_terminal(sys.stdout):
+        reporter.say("nothing was sent")
     return exits.OK
 
 
@@ -243,8 +251,7 @@ def hand_over(
         finally:
             if named:
                 named.batch_id = run.public_id
-            reporter.close()
-            console.print_record(run.record())
+            show_records([run.record()], reporter)
     return exits.OK
 
 

@@ -1,6 +1,7 @@
 """`serve`: the local batch server in the foreground, for as long as it is wanted."""
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,17 +85,19 @@ def serve(
 
     def announce(ready: "Ready") -> None:
         with contextlib.suppress(StdoutClosed):  # it serves all the same
-            console.print_record(
-                {
-                    "object": "server",
-                    "base_url": ready.base_url,
-                    "pid": ready.pid,
-                    "server_file": str(folder / SERVER_FILE),
-                }
-            )
+            if not console.is_terminal(sys.stdout):
+                console.print_record(
+                    {
+                        "object": "server",
+                        "base_url": ready.base_url,
+                        "pid": ready.pid,
+                        "server_file": str(folder / SERVER_FILE),
+                    }
+                )
         if not quiet:
             console.say(f"serving on {ready.base_url}; Ctrl-C ends it, and its work is kept")
             console.say("use it with: openai-batch run --provider local requests.jsonl")
+            console.say(f"other clients find address and token in {folder / SERVER_FILE}")
 
     server_options = Options(
         data=folder,

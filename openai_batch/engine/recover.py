@@ -59,7 +59,7 @@ def recover(
         try:
             batches = _batches(reference, client, provider)
         except ProviderError as error:
-            if len(providers) == 1:
+            if len(providers) == 1 and not isinstance(error, NotFound):
                 raise
             if not isinstance(error, NotFound | CredentialsRefused):
                 unclear = unclear or error
@@ -72,9 +72,14 @@ def recover(
     if unclear is not None:
         raise unclear
     name = reference if isinstance(reference, str) else reference.get("run_id")
-    asked = ", ".join(str(provider) for provider in providers) or "none: no key is set"
-    raise UsageError(
-        f"{name} is neither in {place.state_dir} nor known to a provider (asked: {asked}). A key "
+    raise unknown(str(name), place, providers)
+
+
+def unknown(name: str, place: Place, asked: Sequence["Provider"]) -> UsageError:
+    """The error for what is neither on this machine nor known to those who were `asked`."""
+    whom = ", ".join(map(str, asked)) or "none: no key is set"
+    return UsageError(
+        f"{name} is neither in {place.state_dir} nor known to a provider (asked: {whom}). A key "
         "of another organisation or project would look the same; --provider and --api-key say "
         "whom to ask"
     )

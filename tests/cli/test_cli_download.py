@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from cli_process import Cli, chat, chats, run_ids
 
 
@@ -78,9 +79,19 @@ def test_one_unknown_id_does_not_hide_the_others(cli: Cli) -> None:
     cli.write("in.jsonl", chat("a"))
     run_id = cli("run", "-c", "-q", "in.jsonl").records[0]["run_id"]
     ended = cli("status", "batch_unknown", run_id)
-    assert ended.code == 6
+    assert ended.code == 2
     assert [record["run_id"] for record in ended.records] == [run_id]
     assert ended.stderr.startswith("batch_unknown: ")
+
+
+@pytest.mark.parametrize("name", ["batch_unknown", "run_20261123_101500_4k2m9x7q"])
+def test_what_nobody_knows_is_wrong_usage_in_every_command(cli: Cli, name: str) -> None:
+    """The same code and the same sentence, whoever is asked, and for both kinds of ids."""
+    for command in ("status", "download", "resume", "cancel", "retry"):
+        ended = cli(command, name)
+        assert (ended.code, ended.stdout) == (2, b""), command
+        assert f"{name} is neither in " in ended.stderr
+        assert "nor known to a provider (asked: OpenAI)" in ended.stderr
 
 
 def test_watching_prints_each_change_until_nothing_runs(slow_cli: Cli) -> None:

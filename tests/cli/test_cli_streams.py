@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_process import Cli, chats
+from cli_process import Cli, chats, run_ids
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the shell's redirections are POSIX")
 
@@ -41,12 +41,17 @@ def test_a_reader_that_has_gone_means_141_and_no_word(nobody: Cli, arguments: li
 
 
 def test_results_are_kept_when_their_reader_has_gone(cli: Cli) -> None:
-    """After 141 the run is not delivered, so `resume` writes every result."""
+    """After 141 the run is not delivered: that and what to do is said, and `resume` does it."""
     cli.write("in.jsonl", *chats(3))
     writer = unread_pipe()
     broken = cli("run", "-q", "in.jsonl", stdout=writer)
     os.close(writer)
-    assert (broken.code, broken.stderr) == (141, "")
+    (run_id,) = run_ids(cli.cwd.parent / "state")
+    assert (broken.code, broken.stderr) == (
+        141,
+        "standard output was closed before all was written\n"
+        f"the run is safe; continue with: openai-batch resume {run_id}\n",
+    )
     resumed = cli("resume")
     assert (resumed.code, resumed.ids) == (0, ["r1", "r2", "r3"])
 
