@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import console
+from . import console, options
 
 
 def example_prompts(
@@ -16,7 +16,10 @@ def example_prompts(
         ),
     ] = None,
     number: Annotated[
-        int, typer.Option("--number", "-n", metavar="N", min=0, help="How many prompts.")
+        int,
+        typer.Option(
+            "--number", "-n", metavar="N", parser=options.whole_number(0), help="How many prompts."
+        ),
     ] = 1000,
     embedding: Annotated[
         bool, typer.Option("--embedding", "-e", help="Documents to embed, instead of questions.")

@@ -22,7 +22,12 @@ def listing(
     ] = False,
     older_than: Annotated[
         float | None,
-        typer.Option("--older-than", metavar="DAYS", min=0.0, help="Only runs older than this."),
+        typer.Option(
+            "--older-than",
+            metavar="DAYS",
+            parser=options.parse_amount,
+            help="Only runs older than this.",
+        ),
     ] = None,
     delete_remote: Annotated[
         bool,

@@ -7,6 +7,7 @@ classes of usage errors have moved between them.
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import textwrap
@@ -109,8 +110,11 @@ def _root(
 
 
 def _exit_codes() -> str:
+    columns = min(shutil.get_terminal_size().columns, 80) - 2
     rows = (
-        textwrap.fill(row.meaning, 78, initial_indent=f"  {row.code:<5}", subsequent_indent=" " * 7)
+        textwrap.fill(
+            row.meaning, columns, initial_indent=f"  {row.code:<5}", subsequent_indent=" " * 7
+        )
         for row in exits.TABLE
     )
     return "\b\nExit codes:\n" + "\n".join(rows)

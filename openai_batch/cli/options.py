@@ -30,6 +30,33 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A parser of whole numbers between two bounds, for options: their own say `0<=x<=9`."""
+
+    def parse(text: str) -> int:
+        bounds = f"from {least} on" if most is None else f"from {least} to {most}"
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            raise typer.BadParameter(f"{text!r} is not a whole number {bounds}")
+        return number
+
+    return parse
+
+
+def parse_amount(text: str) -> float:
+    """A number of seconds or days, 0 or more, whole or not."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise typer.BadParameter(f"{text!r} is not a number from 0 on")
+    return amount
+
+
 def parse_metadata(pairs: list[str] | None) -> dict[str, str]:
     """A dictionary from `key=value` texts. Raises UsageError for anything else."""
     metadata = {}
@@ -95,18 +122,29 @@ DeleteRemote = Annotated[
 Interval = Annotated[
     float | None,
     typer.Option(
-        "--interval", metavar="S", min=0.0, help="Look every S seconds [1.5, growing to 60]."
+        "--interval",
+        metavar="S",
+        parser=parse_amount,
+        help="Look every S seconds [1.5, growing to 60].",
     ),
 ]
 Timeout = Annotated[
     float | None,
     typer.Option(
-        "--timeout", metavar="S", min=0.0, help="Wait S seconds in all, then exit 7 [no end]."
+        "--timeout",
+        metavar="S",
+        parser=parse_amount,
+        help="Wait S seconds in all, then exit 7 [no end].",
     ),
 ]
 MaxInFlight = Annotated[
     int | None,
-    typer.Option("--max-in-flight", metavar="N", min=1, help="At most N batches at a time [all]."),
+    typer.Option(
+        "--max-in-flight",
+        metavar="N",
+        parser=whole_number(1),
+        help="At most N batches at a time [all].",
+    ),
 ]
 Retry = Annotated[
     bool,

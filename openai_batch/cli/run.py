@@ -60,7 +60,7 @@ def run(
         typer.Option(
             "--shard-requests",
             metavar="N",
-            min=1,
+            parser=options.whole_number(1),
             help="At most N requests a batch [the provider's limit].",
         ),
     ] = None,
@@ -77,7 +77,10 @@ def run(
     max_attempts: Annotated[
         int | None,
         typer.Option(
-            "--max-attempts", metavar="N", min=1, help="Send a request N times in all [3]."
+            "--max-attempts",
+            metavar="N",
+            parser=options.whole_number(1),
+            help="Send a request N times in all [3].",
         ),
     ] = None,
     new: Annotated[

@@ -20,7 +20,10 @@ def serve(
     port: Annotated[
         int,
         typer.Option(
-            "--port", metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one."
+            "--port",
+            metavar="PORT",
+            parser=options.whole_number(0, 65535),
+            help="The port; 0 takes a free one.",
         ),
     ] = 0,
     model_file: Annotated[
@@ -40,12 +43,18 @@ def serve(
         typer.Option("--upstream", metavar="URL", help="Send each request on to this server."),
     ] = None,
     parallel: Annotated[
-        int | None, typer.Option("--parallel", metavar="N", min=1, help="Requests at a time.")
+        int | None,
+        typer.Option(
+            "--parallel", metavar="N", parser=options.whole_number(1), help="Requests at a time."
+        ),
     ] = None,
     max_output_tokens: Annotated[
         int | None,
         typer.Option(
-            "--max-output-tokens", metavar="N", min=1, help="Where a request names no limit."
+            "--max-output-tokens",
+            metavar="N",
+            parser=options.whole_number(1),
+            help="Where a request names no limit.",
         ),
     ] = None,
     data: Annotated[

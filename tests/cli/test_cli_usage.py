@@ -14,8 +14,20 @@ from cli_process import Cli, chats
         (["--colour"], "openai-batch: No such option: --colour\n"),
         (["run", "--intervall", "1"], "openai-batch run: No such option: --intervall "),
         (["run", "--interval", "soon"], "openai-batch run: Invalid value for '--interval': "),
-        (["run", "--interval", "-1"], "openai-batch run: Invalid value for '--interval': "),
-        (["run", "--shard-requests", "0"], "openai-batch run: Invalid value for '--shard-req"),
+        (
+            ["run", "--interval", "-1"],
+            "openai-batch run: Invalid value for '--interval': '-1' is not a number from 0 on\n",
+        ),
+        (
+            ["run", "--shard-requests", "0"],
+            "openai-batch run: Invalid value for '--shard-requests': "
+            "'0' is not a whole number from 1 on\n",
+        ),
+        (
+            ["serve", "--port", "99999"],
+            "openai-batch serve: Invalid value for '--port': "
+            "'99999' is not a whole number from 0 to 65535\n",
+        ),
         (["run", "--shard-bytes", "3 apples"], "openai-batch run: Invalid value for '--shard-by"),
         (["resume", "run_1", "input", "more"], "openai-batch resume: Got unexpected extra "),
     ],
