@@ -30,11 +30,11 @@ def cancel(
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
 ) -> int:
-    """End runs: send nothing more of them, and cancel their batches.
+    """End runs, and keep what was finished.
 
-    What was finished is paid, and kept: `download` brings it, with a line for each request that
-    was not. A process that drives the run notices and comes to its end. `resume RUN` takes a
-    cancelled run up again.
+    Nothing more of them is sent, and their batches are cancelled. What was finished is paid, and
+    kept: `download` brings it, with a line for each request that was not. A process that drives
+    the run notices and comes to its end. `resume RUN` takes a cancelled run up again.
 
     \b
     openai-batch cancel run_20261123_101500_4k2m9x7q
@@ -77,6 +77,7 @@ def _cancelled(
     from ..engine.states import settled
 
     run_id = find_or_recover(reference, place, access)
+    reporter.about(run_id)
     if settled(recorded(run_id, place)[1]):
         reporter.say(f"{run_id} had ended already: there was nothing to cancel")
     request_cancel(place, run_id)

@@ -52,7 +52,7 @@ def download(
         together = delivery.choose(output_file, error_file, force=force, stem=None)
         found = [find_or_recover(reference, place, access) for reference in references]
         fetched = [
-            stack.enter_context(_fetched(run_id, place, access, partial=partial))
+            stack.enter_context(_fetched(run_id, place, access, reporter, partial=partial))
             for run_id in dict.fromkeys(found)  # a run may be named by several of its batches
         ]
         for one in fetched:
@@ -110,7 +110,9 @@ class _Fetched:
 
 
 @contextlib.contextmanager
-def _fetched(run_id: str, place: "Place", access: Access, *, partial: bool) -> Iterator[_Fetched]:
+def _fetched(
+    run_id: str, place: "Place", access: Access, reporter: progress.Reporter, *, partial: bool
+) -> Iterator[_Fetched]:
     """Open a run and fetch what has ended.
 
     Raises StillRunning, GaveUp or ProviderRefused where that is not all, unless `partial`.
@@ -120,6 +122,7 @@ def _fetched(run_id: str, place: "Place", access: Access, *, partial: bool) -> I
     info = info_of(place, run_id)
     provider = access.resolve(recorded=(info.provider, info.base_url))
     with continuable(run_id), Run(run_id, place, provider) as run:
+        reporter.about(run_id)
         unfinished = None
         try:
             run.harvest()

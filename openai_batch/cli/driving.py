@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CredentialsMissing, GaveUp, ProviderError, ProviderRefused, StorageError
+from ..errors import (
+    CredentialsMissing,
+    CredentialsRefused,
+    GaveUp,
+    ProviderError,
+    ProviderRefused,
+    RunLocked,
+    StorageError,
+)
 from . import console, delivery
 from .delivery import Destination
 from .exits import StdoutClosed, Terminated
@@ -138,6 +146,10 @@ def continuable(run_id: str) -> Iterator[None]:
     """Say how to go on, where the run is left before its end."""
     try:
         yield
+    except RunLocked as error:
+        error.add_note(f"to see how it is: openai-batch status {run_id}")
+        error.add_note(f"to end it: openai-batch cancel {run_id}")
+        raise
     except (
         KeyboardInterrupt,
         Terminated,
@@ -153,6 +165,8 @@ def continuable(run_id: str) -> Iterator[None]:
                 "a mended input is simply run anew"
             )
         elif run_id not in str(error):
+            if isinstance(error, CredentialsRefused):
+                error.add_note("the key was that of --api-key, else of the provider's variable")
             error.add_note(f"the run is safe; continue with: {command}")
         raise
 

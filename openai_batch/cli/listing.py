@@ -81,9 +81,9 @@ def listing(
         show_records(records, reporter)
         if prune and records and not delete_remote:
             reporter.say(
-                f"{progress.many(len(records), 'run')} removed here, not at the provider, which "
-                "still has the files; to delete them there, too: openai-batch download RUN "
-                "--delete-remote -o FILE, and next time: list --prune --delete-remote"
+                f"removed {progress.many(len(records), 'run')} here; their files are still at the "
+                "provider. --delete-remote would have deleted them, too; now it is: "
+                "openai-batch download RUN --delete-remote -o FILE"
             )
     return exits.exit_code_for(failure) if failure else exits.OK
 

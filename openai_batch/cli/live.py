@@ -26,6 +26,9 @@ _GREEN, _RED, _DIM, _BOLD = 32, 31, 2, 1
 # What stays on the screen, above the block. The rest is its last line until something newer comes.
 _KEPT = (events.Planned, events.Warned, events.FilesDeleted, events.Finished)
 
+# Where the display goes while this is the latest, it stays, too.
+_TROUBLE = (events.Trouble, events.QuotaReached, events.Looking)
+
 
 class LiveDisplay(Lines):
     """A reporter for a terminal. The block goes when it is closed; the lines above it stay."""
@@ -38,6 +41,7 @@ class LiveDisplay(Lines):
         self._started_at = now()
         self._run_id = ""
         self._message = ""
+        self._trouble: str | None = None
         self._progress = events.RunProgress(0, 0, 0, 0, 0, 0)
         self._pace = Pace(now)
         self._screen = screen
@@ -51,7 +55,7 @@ class LiveDisplay(Lines):
             case events.Planning(requests=requests):
                 self._message = f"reading the input: {many(requests, 'request', group=True)}"
             case events.Planned(run_id=run_id, requests=requests, shards=shards):
-                self._run_id = run_id
+                self.about(run_id)
                 self._progress = events.RunProgress(requests, 0, 0, 0, 0, shards)
             case events.RunProgress():
                 self._progress = event
@@ -63,10 +67,14 @@ class LiveDisplay(Lines):
                 self._message = f"batch {batch_id}: {status}"  # its counts are in the bar
             case _ if not isinstance(event, _KEPT):
                 self._message = describe(event) or self._message
+        self._trouble = describe(event) if isinstance(event, _TROUBLE) else None
         if isinstance(event, _KEPT) and (line := describe(event)):
             self.say(line)
         else:
             self._block.start()
+
+    def about(self, run_id: str) -> None:
+        self._run_id = run_id
 
     def say(self, message: str) -> None:
         self._block.say(printable(message))
@@ -76,6 +84,9 @@ class LiveDisplay(Lines):
 
     def close(self) -> None:
         self._block.close()
+        if self._trouble:  # why it has come no further
+            self.say(self._trouble)
+            self._trouble = None
         super().close()
 
     def draw(self, width: int, height: int) -> list[str]:

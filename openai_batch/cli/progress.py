@@ -3,8 +3,8 @@
 A reporter is an `OnEvent` that is also told what commands themselves have to say. Faults of the
 input and errors reach people through every reporter; the rest is silent with `--quiet`.
 
-Numbers: a line has plain digits, because scripts read lines. What only a screen shows (the live
-display and tables) has its thousands grouped.
+Numbers: a line has plain digits, errors too, because scripts read lines. What only a screen shows
+(the live display and tables) has its thousands grouped.
 """
 
 import time
@@ -28,6 +28,9 @@ class Reporter(Protocol):
 
     def __call__(self, event: events.Event) -> None:
         """Take note of an event."""
+
+    def about(self, run_id: str) -> None:
+        """From here on it is about this run."""
 
     def say(self, message: str) -> None:
         """Tell people one line that is no error."""
@@ -98,6 +101,9 @@ class Lines:
 
     def __exit__(self, *ignored: object) -> None:
         self.close()
+
+    def about(self, run_id: str) -> None:
+        """Lines name the run where that matters."""
 
     def say(self, message: str) -> None:
         console.say(message)

@@ -73,6 +73,7 @@ def resume(
                 max_in_flight=max_in_flight,
             ) as run,
         ):
+            reporter.about(found)
             destination = _destination(run, output_file, error_file, force=force)
             if retry or run_id:
                 run.allow_sending(foreign=retry)
@@ -105,8 +106,11 @@ def _only_unfinished(place: "Place") -> Reference:
         source = run.input_name or "standard input"
         console.say(f"{run.run_id} {created} {progress.many(run.requests, 'request')} {source}")
     if runs:
-        raise UsageError(f"{len(runs)} runs are unfinished: name one")
-    raise UsageError(f"no run in {place.state_dir} is unfinished: name one to fetch it again")
+        raise UsageError(f"{len(runs)} runs are unfinished; name one: openai-batch resume RUN")
+    raise UsageError(
+        f"no run in {place.state_dir} is unfinished: `openai-batch list` shows what is over, and "
+        "`openai-batch download RUN` fetches it again"
+    )
 
 
 def _destination(

@@ -43,9 +43,10 @@ def retry(
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
 ) -> int:
-    """Send the failed requests of a finished run again, as a new run.
+    """Send failed requests again, as a new run.
 
-    Exit 3 is what a run ends with that has some. A successful request is never sent again.
+    The run must have ended (it exits 3 where requests of it failed). A successful request is never
+    sent again.
 
     \b
     openai-batch retry run_20261123_101500_4k2m9x7q -o second.jsonl

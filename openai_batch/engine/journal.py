@@ -230,7 +230,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     except (sqlite3.OperationalError, OSError) as error:
         raise StorageError(f"cannot open {path}: {error}") from error
     except sqlite3.Error as error:
-        raise RunDamaged(f"{path} is damaged: {error}") from error
+        raise _damaged(path, error) from error
     return connection
 
 
@@ -247,4 +247,11 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, IllegalMove, ValueError, KeyError, TypeError) as error:
-        raise RunDamaged(f"{path} is damaged: {error}") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> RunDamaged:
+    return RunDamaged(
+        f"{path} is damaged: {error}. With its folder moved away, "
+        f"`openai-batch resume {path.parent.name}` rebuilds the run from what the provider has"
+    )

@@ -156,7 +156,7 @@ class Run:
         if running:
             raise StillRunning(
                 f"{self.info.run_id}: {len(running)} of {len(self.state.shards)} batches have not "
-                "ended; ask again later, or `--partial` takes what there is"
+                "ended; ask again later, or `download --partial` takes what there is"
             )
         if refused := in_phase(self.state, Phase.REFUSED):
             raise refusal(refused[0].current)

@@ -7,23 +7,29 @@ from cli_process import Cli, chat, chats, run_ids, wait_for_line
 
 
 def test_list_shows_every_run_and_prune_removes_the_delivered(cli: Cli, stuck_cli: Cli) -> None:
-    """Oldest first, one record a line; only what was delivered is removed."""
+    """One record a line, in the order of ids, which is that of time to the second; only what was
+    delivered is removed."""
     cli.write("done.jsonl", *chats(2))
     assert cli("run", "done.jsonl", "-o", "out.jsonl").code == 0
     stuck_cli.write("open.jsonl", *chats(3))
     submitted = stuck_cli("run", "-c", "open.jsonl")
     assert submitted.code == 0
-    both = cli("list")
-    assert [(r["status"], r["request_counts"]["total"]) for r in both.records] == [
+    both = cli("list").records
+    assert {(r["status"], r["request_counts"]["total"]) for r in both} == {
         ("completed", 2),
         ("in_progress", 3),
-    ]
+    }
+    assert [r["run_id"] for r in both] == run_ids(cli.cwd.parent / "state")
     assert [r["run_id"] for r in cli("list", "--unfinished").records] == [
         submitted.records[0]["run_id"]
     ]
     assert cli("list", "--prune", "--older-than", "1").records == []
     pruned = cli("list", "--prune")
     assert [r["request_counts"]["total"] for r in pruned.records] == [2]
+    assert pruned.stderr == (
+        "removed 1 run here; their files are still at the provider. --delete-remote would have "
+        "deleted them, too; now it is: openai-batch download RUN --delete-remote -o FILE\n"
+    )
     assert run_ids(cli.cwd.parent / "state") == [submitted.records[0]["run_id"]]
 
 
@@ -97,6 +103,41 @@ def test_retry_only_takes_what_failed_for_that_reason(cli: Cli) -> None:
     other = cli("retry", run_id, "--print", "--only", "batch_expired")
     assert (other.code, other.stdout) == (2, b"")
     assert other.stderr == f"openai-batch: {run_id} has no failed requests of that kind\n"
+
+
+def test_cancelling_what_has_ended_says_so(cli: Cli) -> None:
+    """There is nothing to cancel: that is no error, and the record is as it was."""
+    cli.write("in.jsonl", *chats(2))
+    run_id = cli("run", "-q", "in.jsonl", "-o", "out.jsonl").records[0]["run_id"]
+    ended = cli("cancel", run_id)
+    assert (ended.code, ended.records[0]["status"]) == (0, "completed")
+    assert ended.stderr == f"{run_id} had ended already: there was nothing to cancel\n"
+
+
+def test_the_exit_status_of_status_tells_running_from_stopped(nobody: Cli) -> None:
+    """7 where nothing is with the provider and only `resume` goes on, and 0 when not asked for."""
+    offline = Cli(
+        nobody.cwd,
+        nobody.env | {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "x" * 20},
+    )
+    offline.write("in.jsonl", *chats(2))
+    assert offline("run", "in.jsonl", "--timeout=0.2").code == 7
+    (run_id,) = run_ids(nobody.cwd.parent / "state")
+    asked = offline("status", "--exit-status", run_id)
+    assert (asked.code, asked.records[0]["status"]) == (7, "resumable")
+    assert offline("status", run_id).code == 0
+    assert [record["status"] for record in offline("list").records] == ["resumable"]
+
+
+def test_a_pruned_run_can_still_be_deleted_at_the_provider(cli: Cli) -> None:
+    """What `list --prune` says is so: `download --delete-remote` finds the run by its id."""
+    before = remote_files(cli)
+    cli.write("in.jsonl", *chats(2))
+    run_id = cli("run", "-q", "in.jsonl", "-o", "out.jsonl").records[0]["run_id"]
+    assert cli("list", "--prune").code == 0
+    ended = cli("download", run_id, "--delete-remote", "-o", "again.jsonl")
+    assert (ended.code, remote_files(cli)) == (0, before)
+    assert (cli.cwd / "again.jsonl").read_bytes() == (cli.cwd / "out.jsonl").read_bytes()
 
 
 def remote_files(cli: Cli) -> int:

@@ -1,9 +1,13 @@
 """Events as plain lines: one for each change, none repeated."""
 
+import contextlib
 import dataclasses
+import io
 
 import pytest
 
+from openai_batch.cli import console
+from openai_batch.cli.live import Pace
 from openai_batch.cli.options import parse_size
 from openai_batch.cli.progress import FaultLines, PlainLines, describe, size
 from openai_batch.engine import events
@@ -138,6 +142,44 @@ def test_a_fault_of_the_whole_input_has_no_line(capsys: pytest.CaptureFixture[st
         "in.jsonl: there are no requests [empty_file]",
         "in.jsonl:3: not JSON [invalid_json_line]",
     ]
+
+
+def test_what_is_left_is_foretold_once_enough_was_seen() -> None:
+    """Neither before 20 s nor before a twentieth of the rest; then at the pace that was seen."""
+    now = 0.0
+    pace = Pace(lambda: now)
+    pace.note(400)  # of an earlier process: no pace of ours
+    assert pace.left_s(600) is None
+    now = 10.0
+    pace.note(500)
+    assert pace.left_s(500) is None
+    now = 25.0
+    pace.note(650)
+    assert pace.left_s(350) == 35.0  # 250 in 25 s
+    now = 30.0
+    assert pace.left_s(350) == 30.0
+    now = 500.0
+    assert pace.left_s(350) == 0.0
+    assert pace.left_s(0) is None
+
+
+def test_too_little_progress_foretells_nothing() -> None:
+    """One of a thousand in a minute says nothing of the rest."""
+    now = 0.0
+    pace = Pace(lambda: now)
+    pace.note(0)
+    now = 60.0
+    pace.note(1)
+    assert pace.left_s(999) is None
+
+
+def test_no_character_is_too_much_for_standard_error() -> None:
+    """What cp1252 has not is spelled or shown as ?, and what is said next is heard, too."""
+    written = io.BytesIO()
+    with contextlib.redirect_stderr(io.TextIOWrapper(written, encoding="cp1252")):
+        console.say("中文.jsonl – nothing…")
+        console.say("more")
+        assert written.getvalue().split() == [b"??.jsonl", b"-", b"nothing...", b"more"]
 
 
 @pytest.mark.parametrize(

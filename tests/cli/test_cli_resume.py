@@ -44,7 +44,7 @@ def test_a_run_stopped_while_reading_was_never_sent(cli: Cli) -> None:
 
 
 def test_a_run_that_is_driven_elsewhere_is_locked(stuck_cli: Cli) -> None:
-    """A second process exits 9 and says who has it."""
+    """A second process exits 9, says who has it, and what can be done."""
     stuck_cli.write("in.jsonl", chat("one"))
     process = stuck_cli.start("run", "in.jsonl")
     wait_for_line(process, " started (1 request)")
@@ -54,6 +54,10 @@ def test_a_run_that_is_driven_elsewhere_is_locked(stuck_cli: Cli) -> None:
     process.communicate()
     assert (second.code, second.stdout) == (9, b"")
     assert f"process {process.pid}" in second.stderr
+    assert second.stderr.splitlines()[1:] == [
+        f"to see how it is: openai-batch status {run_id}",
+        f"to end it: openai-batch cancel {run_id}",
+    ]
 
 
 def test_resume_without_an_id_lists_several_runs(stuck_cli: Cli) -> None:
@@ -67,7 +71,7 @@ def test_resume_without_an_id_lists_several_runs(stuck_cli: Cli) -> None:
     assert (ended.code, ended.stdout) == (2, b"")
     assert lines[0].startswith(f"{first} ") and lines[0].endswith("a.jsonl")
     assert lines[1].startswith(f"{second} ") and lines[1].endswith("b.jsonl")
-    assert lines[2] == "openai-batch: 2 runs are unfinished: name one"
+    assert lines[2] == "openai-batch: 2 runs are unfinished; name one: openai-batch resume RUN"
 
 
 def test_resume_goes_on_to_the_files_that_run_named(slow_cli: Cli) -> None:

@@ -75,17 +75,6 @@ def test_the_display_is_one_short_block_that_goes(slow_cli: Cli) -> None:
     assert block and max(map(len, block)) < 60
 
 
-def test_ctrl_c_ends_at_once_and_gives_the_cursor_back(stuck_cli: Cli) -> None:
-    """The run is safe and the command to continue is on the screen."""
-    stuck_cli.write("in.jsonl", chat("one"))
-    ended = stuck_cli.on_terminal("run", "in.jsonl", interrupt_at="batch running")
-    (run_id,) = run_ids(stuck_cli.cwd.parent / "state")
-    assert ended.code == 130
-    assert ended.stdout.count(HIDE_CURSOR) == ended.stdout.count(SHOW_CURSOR) == 1
-    after = plain(ended.stdout.split(SHOW_CURSOR)[-1])
-    assert f"the run is safe; continue with: openai-batch resume {run_id}" in after
-
-
 def test_status_draws_a_table_whose_ids_can_be_copied(cli: Cli) -> None:
     """Ids are whole, at 60 columns too."""
     cli.write("in.jsonl", *chats(2))
