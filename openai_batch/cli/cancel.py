@@ -7,7 +7,7 @@ import typer
 
 from ..errors import RunLocked
 from . import exits, options, progress
-from .driving import find_or_recover, info_of, place_for, show_records
+from .driving import find_or_recover, info_of, place_for, show_with_next_steps
 from .options import Access
 from .references import Reference, read_references
 
@@ -34,7 +34,8 @@ def cancel(
 
     Nothing more of them is sent, and their batches are cancelled. What was finished is paid, and
     kept: `download` brings it, with a line for each request that was not. A process that drives
-    the run notices and comes to its end. `resume RUN` takes a cancelled run up again.
+    the run notices and comes to its end. `resume RUN` takes a cancelled run up again. Standard
+    output has a record of each.
 
     \b
     openai-batch cancel run_20261123_101500_4k2m9x7q
@@ -56,7 +57,7 @@ def cancel(
             )
             for reference in references
         ]
-        show_records(records, reporter)
+        show_with_next_steps(records, reporter)
     return exits.OK
 
 

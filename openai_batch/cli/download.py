@@ -10,7 +10,7 @@ import typer
 
 from ..errors import Error, GaveUp, ProviderRefused, StillRunning
 from . import console, delivery, exits, options, progress
-from .driving import continuable, find_or_recover, info_of, place_for, show_records
+from .driving import continuable, find_or_recover, info_of, place_for, show_with_next_steps
 from .options import Access
 from .references import read_references
 
@@ -38,7 +38,7 @@ def download(
     """Fetch results of what has ended, in input order. Waits for nothing and submits nothing.
 
     Exit 8 while batches run, 7 where only `resume` can go on, and nothing on standard output;
-    with --partial what there is, and the same exit code.
+    with --partial what there is, and the same exit code. Results go where those of `run` go.
 
     \b
     openai-batch download run_20261123_101500_4k2m9x7q > results.jsonl
@@ -62,7 +62,7 @@ def download(
         counts = _deliver(fetched, together, reporter, (output_file, error_file, force))
         reporter.close()
         if together.chosen:
-            show_records([one.run.record() for one in fetched], reporter, delivered=True)
+            show_with_next_steps([one.run.record() for one in fetched], reporter, delivered=True)
         if delete_remote:
             for one in fetched:
                 if not one.partial:

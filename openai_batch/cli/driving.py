@@ -104,13 +104,8 @@ def interruptible() -> Iterator[None]:
         raise
 
 
-def show_records(
-    records: Sequence[Mapping[str, Any]], reporter: Reporter, *, delivered: bool = False
-) -> None:
-    """Print records of runs: one JSON object a line; on a terminal a table, and what to do next.
-
-    `delivered`: their results are where they were wanted.
-    """
+def show_records(records: Sequence[Mapping[str, Any]], reporter: Reporter) -> None:
+    """Print records of runs: one JSON object a line, on a terminal a table."""
     reporter.close()
     if not console.is_terminal(sys.stdout):
         console.print_records(records)
@@ -118,9 +113,19 @@ def show_records(
         from .tables import print_table
 
         print_table(records)
-        if len(records) == 1:
-            for line in _next_steps(records[0], delivered=delivered):
-                reporter.say(line)
+
+
+def show_with_next_steps(
+    records: Sequence[Mapping[str, Any]], reporter: Reporter, *, delivered: bool = False
+) -> None:
+    """Print records; at a terminal say what to do next with a single run.
+
+    `delivered`: its results are where they were wanted.
+    """
+    show_records(records, reporter)
+    if len(records) == 1 and console.is_terminal(sys.stdout):
+        for line in _next_steps(records[0], delivered=delivered):
+            reporter.say(line)
 
 
 def _next_steps(record: Mapping[str, Any], *, delivered: bool) -> Iterator[str]:
@@ -181,7 +186,7 @@ def drive(
     counts = delivery.deliver(run, destination)
     reporter.close()
     if destination.chosen:
-        show_records([run.record()], reporter, delivered=True)
+        show_with_next_steps([run.record()], reporter, delivered=True)
     if delete_remote:
         run.delete_remote_files()
     return delivery.exit_code(counts)

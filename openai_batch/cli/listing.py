@@ -1,11 +1,12 @@
 """`list`: the runs of this machine."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import Error, UsageError
-from . import exits, options, progress
+from . import console, exits, options, progress
 from .driving import info_of, place_for, show_records
 from .options import Access
 
@@ -40,6 +41,8 @@ def listing(
     state_dir: options.StateDir = None,
 ) -> int:
     """List the runs of this machine, oldest first. Asks no provider: `status` does.
+
+    On a terminal a table; piped, one JSON object a line.
 
     With --prune, runs that are over are listed and then removed from this machine: those whose
     results were delivered, and those of which nothing was executed. At the provider nothing
@@ -79,6 +82,15 @@ def listing(
                 reporter.fail(f"{run_id}: {error}")
                 failure = error
         show_records(records, reporter)
+        if console.is_terminal(sys.stdout):
+            if any(record["status"] == "in_progress" for record in records):
+                reporter.say(
+                    "in_progress is what was seen last from here; to ask the provider: "
+                    "openai-batch list --unfinished | openai-batch status"
+                )
+            if not records:
+                kind = "such run" if unfinished or prune or older_than is not None else "run"
+                reporter.say(f"there is no {kind} in {place.state_dir}")
         if prune and records and not delete_remote:
             reporter.say(
                 f"removed {progress.many(len(records), 'run')} here; their files are still at the "

@@ -42,6 +42,7 @@ class LiveDisplay(Lines):
         self._run_id = ""
         self._message = ""
         self._trouble: str | None = None
+        self._queue_was_full = False
         self._progress = events.RunProgress(0, 0, 0, 0, 0, 0)
         self._pace = Pace(now)
         self._screen = screen
@@ -67,6 +68,7 @@ class LiveDisplay(Lines):
                 self._message = f"batch {batch_id}: {status}"  # its counts are in the bar
             case _ if not isinstance(event, _KEPT):
                 self._message = describe(event) or self._message
+        self._queue_was_full |= isinstance(event, events.QuotaReached)
         self._trouble = describe(event) if isinstance(event, _TROUBLE) else None
         if isinstance(event, _KEPT) and (line := describe(event)):
             self.say(line)
@@ -103,6 +105,9 @@ class LiveDisplay(Lines):
             f"{grouped(told.shards_done)}/{grouped(told.shards)} shards done, "
             f"{grouped(told.failed)} failed"
         )
+        waiting = told.shards - told.shards_done - told.batches_running
+        if self._queue_was_full and waiting > 0:
+            state += f", {grouped(waiting)} waiting for room"
         if width < _NARROW:
             lines = [self._screen.fit(f"{elapsed} {numbers.lstrip()}", width), self._bar(width)]
         else:
@@ -122,7 +127,7 @@ class LiveDisplay(Lines):
         # One failure of a million is worth a column: it is what people look for.
         failed = min(filled, -(-columns * told.failed // told.requests))
         full, empty = self._screen.glyph("━", "#"), self._screen.glyph("─", "-")
-        bad = self._screen.glyph("━", "!")
+        bad = full if self._screen.coloured else self._screen.glyph("╍", "!")
         return (
             self._screen.styled(full * (filled - failed), _GREEN)
             + self._screen.styled(bad * failed, _RED)

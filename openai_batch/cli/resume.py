@@ -46,7 +46,8 @@ def resume(
 ) -> int:
     """Go on with a run where it stopped.
 
-    Submits what is left, waits, and brings every result back in input order.
+    Submits what is left, waits, and brings every result back in input order: to where the run was
+    told to write, or as `run` does.
 
     \b
     openai-batch resume

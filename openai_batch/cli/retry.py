@@ -46,7 +46,7 @@ def retry(
     """Send failed requests again, as a new run.
 
     The run must have ended (it exits 3 where requests of it failed). A successful request is never
-    sent again.
+    sent again. Results go where those of `run` go.
 
     \b
     openai-batch retry run_20261123_101500_4k2m9x7q -o second.jsonl

@@ -13,7 +13,7 @@ import typer
 from ..errors import CredentialsMissing, UsageError
 from . import console, delivery, exits, options, progress
 from .delivery import NamedByBatch
-from .driving import continuable, drive, interruptible, place_for, show_records
+from .driving import continuable, drive, interruptible, place_for, show_with_next_steps
 from .options import Access
 from .progress import Reporter
 
@@ -93,7 +93,9 @@ def run(
 ) -> int:
     """Send requests and bring every result back.
 
-    Waits for the batches; results come in input order.
+    Waits for the batches; results come in input order, on standard output or in -o FILE, and then
+    standard output has the run's record. On a terminal, without -o, they go to INPUT.output.jsonl
+    and INPUT.errors.jsonl. What is under way goes to standard error.
 
     \b
     openai-batch run requests.jsonl -o results.jsonl
@@ -254,7 +256,7 @@ def hand_over(
         finally:
             if named:
                 named.batch_id = run.public_id
-            show_records([run.record()], reporter)
+            show_with_next_steps([run.record()], reporter)
     return exits.OK
 
 

@@ -38,7 +38,7 @@ class Screen:
 
     def __init__(self, stream: TextStream):
         self.stream = stream
-        self._coloured = environment("NO_COLOR") is None and obeys(stream)
+        self.coloured = environment("NO_COLOR") is None and obeys(stream)
 
     def size(self) -> tuple[int, int]:
         """Columns and rows of the window as it is now."""
@@ -55,7 +55,7 @@ class Screen:
 
     def styled(self, text: str, *codes: int) -> str:
         """`text` in colours (numbers of the terminals' SGR command), unless NO_COLOR is set."""
-        if not (self._coloured and text):
+        if not (self.coloured and text):
             return text
         return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m"
 

@@ -66,7 +66,8 @@ def serve(
 ) -> None:
     """Run a batch server on this machine.
 
-    While it runs, commands with `--provider local` use it instead of starting their own.
+    While it runs, commands with `--provider local` use it instead of starting their own. Its
+    address is a line of JSON on standard output, and words on a terminal.
 
     \b
     openai-batch serve --model-file model.gguf

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import CredentialsRefused, Error, NotFound
 from . import console, exits, options, progress, watching
-from .driving import find_or_recover, place_for, providers_to_ask, show_records
+from .driving import find_or_recover, place_for, providers_to_ask, show_with_next_steps
 from .options import Access, Recorded
 from .references import Reference, read_references
 
@@ -67,7 +67,7 @@ def status(
         else:
             records = looker.look(reporter.fail)
         if not watch or console.is_terminal(sys.stdout):  # piped, changes were printed as they came
-            show_records(records, reporter)
+            show_with_next_steps(records, reporter)
     if looker.failure is not None:
         return exits.exit_code_for(looker.failure)
     codes = [_CODES.get(record["status"], exits.OK) for record in records]

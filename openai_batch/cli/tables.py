@@ -143,6 +143,12 @@ def _failed(record: Record) -> str:
     return grouped(_counts(record)[1])
 
 
+def _batches(record: Record) -> str:
+    """The one batch's id, by which people find it at the provider; of several their number."""
+    batch_ids = record.get("batch_ids") or []
+    return str(batch_ids[0]) if len(batch_ids) == 1 else grouped(len(batch_ids))
+
+
 def _input(record: Record) -> str:
     return PurePath(record.get("input_file") or "").name
 
@@ -168,7 +174,7 @@ _COLUMNS = (
     _Column("created", _when),
     _Column("provider", lambda record: record.get("provider") or record.get("base_url") or ""),
     _Column("model", lambda record: record.get("model") or "", longest=_LONGEST_NAME),
-    _Column("batches", lambda record: grouped(len(record.get("batch_ids") or ())), right=True),
+    _Column("batches", _batches),
     _Column("tokens", _tokens, right=True),
     _Column("input", _input, longest=_LONGEST_NAME),
 )

@@ -7,9 +7,10 @@ import io
 import pytest
 
 from openai_batch.cli import console
-from openai_batch.cli.live import Pace
+from openai_batch.cli.live import LiveDisplay, Pace
 from openai_batch.cli.options import parse_size
 from openai_batch.cli.progress import FaultLines, PlainLines, describe, size
+from openai_batch.cli.screen import Screen
 from openai_batch.engine import events
 from openai_batch.errors import Fault
 
@@ -161,6 +162,29 @@ def test_what_is_left_is_foretold_once_enough_was_seen() -> None:
     now = 500.0
     assert pace.left_s(350) == 0.0
     assert pace.left_s(0) is None
+
+
+def test_the_display_says_what_failed_and_what_waits() -> None:
+    """Without colours the failed share of the bar has its own sign; numbers are grouped."""
+    now = 0.0
+    with LiveDisplay(FaultLines("in.jsonl", None), Screen(console.STDERR), lambda: now) as display:
+        display(events.Planned("run_1", requests=12_000, size_bytes=1, shards=6))
+        display(events.QuotaReached(3, 6, "Limit: 90,000 enqueued tokens", wait_s=None))
+        display(
+            events.RunProgress(12_000, 5_000, 1_000, batches_running=2, shards_done=1, shards=6)
+        )
+        display(events.RetryScheduled(1, 6, attempt=2, rows=10))
+        now = 3_725.0
+        assert display.draw(79, 9) == [
+            "run_1   1:02:05",
+            "━" * 24 + "╍" * 5 + "─" * 30 + "   50%  6,000/12,000",
+            "2 batches running, 1/6 shards done, 1,000 failed, 3 waiting for room",
+            "shard 1/6: 10 requests sent again, attempt 2",
+        ]
+        assert display.draw(30, 2) == [
+            "1:02:05 50%  6,000/12,000",
+            "━" * 12 + "╍" * 3 + "─" * 15,
+        ]
 
 
 def test_too_little_progress_foretells_nothing() -> None:
