@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, cast
 
 import typer
 
@@ -56,7 +56,8 @@ def retry(
     from ..engine.run import Run
 
     access = Access(provider, base_url, api_key)
-    with progress.reporter(quiet=quiet) as reporter, tempfile.TemporaryFile() as requests:
+    with progress.reporter(quiet=quiet) as reporter, tempfile.TemporaryFile() as file:
+        requests = cast(BinaryIO, file)  # Windows wraps it
         place = place_for(state_dir, reporter)
         found = find_or_recover(by_name(run_id), place, access)
         info = info_of(place, found)

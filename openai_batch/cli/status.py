@@ -41,7 +41,15 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again and again until nothing is running.")
     ] = False,
-    interval: options.Interval = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="S",
+            parser=options.parse_amount,
+            help="With --watch: look every S seconds [30].",
+        ),
+    ] = None,
     provider: options.ProviderName = None,
     base_url: options.BaseUrl = None,
     api_key: options.ApiKey = None,
