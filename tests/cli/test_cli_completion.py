@@ -326,7 +326,7 @@ def test_zsh_shows_what_things_are(here: Cli) -> None:
 FISH_LINES = [
     (
         "openai-batch can",
-        ["cancel\tEnd runs: send nothing more of them, and cancel their batches."],
+        ["cancel\tEnd runs, and keep what was finished."],
     ),
     ("openai-batch run --dry", ["--dry-run\tSend nothing; print what would be sent, and faults."]),
     ("openai-batch serve --executor e", ["echo\tthe request itself, as a test"]),

@@ -47,8 +47,8 @@ VARIABLES = (
     Thing("OPENAI_BATCH_UPSTREAM_KEY", "The key for the server of `--upstream`.", ("--upstream",)),
     Thing("OPENAI_BATCH_DEBUG", "Where it is set, an error shows where in the program it arose."),
     Thing("TERM", "Where it is `dumb`, progress is told in plain lines.", _CALLS),
-    # What follows is read by the libraries beneath, not by the program itself.
     Thing("NO_COLOR", "Where it is set, nothing has a colour.", _CALLS),
+    # What follows is read by the libraries beneath, not by the program itself.
     Thing("OPENAI_ORG_ID", "The organisation to ask in, at OpenAI.", _CALLS),
     Thing("OPENAI_PROJECT_ID", "The project to ask in, at OpenAI.", _CALLS),
     Thing("HTTPS_PROXY", "The proxy on the way to a provider.", _CALLS),
