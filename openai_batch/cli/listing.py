@@ -9,6 +9,7 @@ from ..errors import Error, UsageError
 from . import console, exits, options, progress
 from .driving import info_of, place_for, show_records
 from .options import Access
+from .wording import many
 
 if TYPE_CHECKING:
     from ..engine.runs import Place
@@ -93,7 +94,7 @@ def listing(
                 reporter.say(f"there is no {kind} in {place.state_dir}")
         if prune and records and not delete_remote:
             reporter.say(
-                f"removed {progress.many(len(records), 'run')} here; their files are still at the "
+                f"removed {many(len(records), 'run')} here; their files are still at the "
                 "provider. --delete-remote would have deleted them, too; now it is: "
                 "openai-batch download RUN --delete-remote -o FILE"
             )

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from ..engine import events
 from ..providers.text import printable
-from .progress import FaultLines, Lines, describe, grouped, many
+from .progress import FaultLines, Lines
 from .screen import Block, Screen
+from .wording import describe, grouped, many
 
 _WIDEST = 100
 """Columns that the bar and its numbers take where there are more."""

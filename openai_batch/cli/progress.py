@@ -2,9 +2,6 @@
 
 A reporter is an `OnEvent` that is also told what commands themselves have to say. Faults of the
 input and errors reach people through every reporter; the rest is silent with `--quiet`.
-
-Numbers: a line has plain digits, errors too, because scripts read lines. What only a screen shows
-(the live display and tables) has its thousands grouped.
 """
 
 import time
@@ -15,6 +12,7 @@ from typing import Protocol, Self
 from ..engine import events
 from ..errors import Fault
 from . import console
+from .wording import describe
 
 FAULTS_SHOWN = 100
 """How many faults `run` prints; `run --dry-run` prints all."""
@@ -163,109 +161,3 @@ class PlainLines(Lines):
                 self._counts, self._counts_at = counts, self._now()
                 return True
         return True
-
-
-def describe(event: events.Event) -> str | None:
-    """The event as one line; None for those that only move a display."""
-    match event:
-        case events.Planned():
-            return (
-                f"planned {event.run_id}: {many(event.requests, 'request')} "
-                f"({size(event.size_bytes)}) in {many(event.shards, 'shard')}"
-            )
-        case events.BatchStarted():
-            verb = "found again" if event.adopted else "started"
-            again = f", attempt {event.attempt}" if event.attempt > 1 else ""
-            return (
-                f"{_shard(event)}: batch {event.batch_id} {verb} "
-                f"({many(event.requests, 'request')}{again})"
-            )
-        case events.BatchProgress():
-            return f"batch {event.batch_id}: {event.status}{_counted(event)}"
-        case events.RunProgress():
-            return (
-                f"{event.completed + event.failed} of {many(event.requests, 'request')} done, "
-                f"{many(event.batches_running, 'batch', 'batches')} running"
-            )
-        case events.ShardHarvested():
-            return (
-                f"{_shard(event)}: {event.succeeded} succeeded, {event.failed} failed, "
-                f"{event.missing} missing"
-            )
-        case events.RetryScheduled():
-            return (
-                f"{_shard(event)}: {many(event.rows, 'request')} sent again, "
-                f"attempt {event.attempt}"
-            )
-        case events.QuotaReached():
-            when = "as batches end" if event.wait_s is None else f"in {event.wait_s:.0f} s"
-            return f"{_shard(event)}: the queue is full, tried again {when}: {event.message}"
-        case events.Trouble():
-            return f"{event.what}: {event.message}; tried again in {event.wait_s:.0f} s"
-        case events.Looking():
-            return (
-                f"a reply was lost: looking for {many(event.shards, 'batch', 'batches')} at the "
-                f"provider for {event.wait_s:.0f} s"
-            )
-        case events.FilesDeleted():
-            unused = " that no batch used" if event.orphans else ""
-            return f"deleted {many(event.files, 'file')} at the provider{unused}"
-        case events.Warned():
-            return f"warning: {event.message}"
-        case events.Finished():
-            return finished(event)
-    return None
-
-
-def finished(event: events.Finished) -> str:
-    """The closing line: the sum, and where the results are."""
-    line = (
-        f"{many(event.requests, 'request')}: {event.succeeded} succeeded, "
-        f"{event.failed} failed, {event.missing} missing"
-    )
-    if pending := event.requests - event.succeeded - event.failed - event.missing:
-        line += f", {pending} not finished"
-    if event.resent_unconfirmed:
-        line += f" ({event.resent_unconfirmed} sent again that may have been executed before)"
-    if event.output_file:
-        line += f"; results in {event.output_file}"
-    if event.error_file:
-        empty = event.failed + event.missing == 0
-        line += f", {'nothing' if empty else 'failed requests'} in {event.error_file}"
-    return line
-
-
-def size(size_bytes: int) -> str:
-    """A size for people, in decimal units."""
-    amount = float(size_bytes)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
-
-
-def many(number: int, thing: str, things: str | None = None, *, group: bool = False) -> str:
-    """A number with its noun; `things` where the plural is not the usual one."""
-    shown = grouped(number) if group else str(number)
-    return f"{shown} {thing if number == 1 else things or thing + 's'}"
-
-
-def grouped(number: int) -> str:
-    """A number as a screen shows it, its thousands apart."""
-    return f"{number:,}"
-
-
-def _shard(
-    event: events.BatchStarted
-    | events.ShardHarvested
-    | events.RetryScheduled
-    | events.QuotaReached,
-) -> str:
-    return f"shard {event.shard}/{event.shards}"
-
-
-def _counted(event: events.BatchProgress) -> str:
-    if event.completed is None or event.total is None:
-        return ""
-    return f" {event.completed + (event.failed or 0)}/{event.total}"

@@ -10,6 +10,7 @@ from . import console, delivery, options, progress
 from .driving import continuable, drive, find_or_recover, info_of, place_for
 from .options import Access
 from .references import Reference, by_name, read_references
+from .wording import many
 
 if TYPE_CHECKING:
     from ..engine.run import Run
@@ -105,7 +106,7 @@ def _only_unfinished(place: "Place") -> Reference:
     for run in runs:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
         source = run.input_name or "standard input"
-        console.say(f"{run.run_id} {created} {progress.many(run.requests, 'request')} {source}")
+        console.say(f"{run.run_id} {created} {many(run.requests, 'request')} {source}")
     if runs:
         raise UsageError(f"{len(runs)} runs are unfinished; name one: openai-batch resume RUN")
     raise UsageError(

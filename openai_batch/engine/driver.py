@@ -150,7 +150,7 @@ class Driver:
         rows = sum(shard.plan.rows for shard in placed)
         raise GaveUp(
             f"nothing more can be done for now: {len(placed)} of {len(view.state.shards)} batches "
-            f"({rows} of {self._journal.info.requests} requests) are with the provider; "
+            f"({rows:,} of {self._journal.info.requests:,} requests) are with the provider; "
             f"`openai-batch resume {run_id}` goes on"
         )
 
