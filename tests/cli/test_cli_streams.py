@@ -1,12 +1,13 @@
 """Standard streams: what happens when one of them is closed, gone or full."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from cli_process import Cli, chats, run_ids
+from cli_process import Cli, chat, chats, run_ids, stop
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the shell's redirections are POSIX")
 
@@ -54,6 +55,54 @@ def test_results_are_kept_when_their_reader_has_gone(cli: Cli) -> None:
     )
     resumed = cli("resume")
     assert (resumed.code, resumed.ids) == (0, ["r1", "r2", "r3"])
+
+
+@posix
+@pytest.mark.parametrize(
+    ("how", "code", "word"),
+    [
+        ("closed", 141, "standard output was closed before all was written"),
+        ("SIGINT", 130, "interrupted"),
+        ("SIGTERM", 143, "terminated"),
+    ],
+)
+def test_results_that_were_read_in_part_come_whole_with_resume(
+    cli: Cli, how: str, code: int, word: str
+) -> None:
+    """`| head -1`, or a signal while results are written: `resume` begins with the first again."""
+    cli.write("in.jsonl", *(chat(f"r{number}", "x" * 5_000) for number in range(100)))
+    process = cli.start("run", "-q", "--interval", "0.1", "in.jsonl", bufsize=0)
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.read(1) == b"{"  # far more follows than a pipe holds
+    if how == "closed":
+        process.stdout.close()
+    else:
+        process.send_signal(getattr(signal, how))
+    said = process.stderr.read().decode()
+    assert process.wait(30) == code
+    process.stdin and process.stdin.close()
+    process.stdout.close()
+    process.stderr.close()
+    (run_id,) = run_ids(cli.cwd.parent / "state")
+    assert said.splitlines() == [
+        word,
+        f"the run is safe; continue with: openai-batch resume {run_id}",
+    ]
+    resumed = cli("resume", "-q")
+    assert (resumed.code, resumed.ids) == (0, [f"r{number}" for number in range(100)])
+
+
+@posix
+def test_create_may_be_interrupted_while_it_waits_for_prompts(nobody: Cli) -> None:
+    """Ctrl-C before the prompts have ended is exit 130; the last request is not whole."""
+    process = nobody.start("create")
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"hello\n" * 10_000)  # a pipe holds it, but not the requests
+    process.stdin.flush()
+    begun = process.stdout.read(1000)
+    ended = stop(process, signal.SIGINT)
+    assert (ended.code, ended.stderr) == (130, "interrupted\n")
+    assert not (begun + ended.stdout).endswith(b"}\n")
 
 
 @posix

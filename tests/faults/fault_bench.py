@@ -106,24 +106,27 @@ class Bench:
         }
         return self._perform(drive=drive, die_at=die_at)
 
-    def command(self, *arguments: str, die_at: int | None = None) -> Ended:
-        """Run the real command line. `die_at`: see `fault_process`."""
-        return self._perform(command=arguments, die_at=die_at)
+    def command(self, *arguments: str, **death: int | None) -> Ended:
+        """Run the real command line. `death` is `die_at` and `die_by` of `fault_process`."""
+        return self._perform(command=arguments, **death)
 
-    def run(self, *arguments: str, die_at: int | None = None) -> Ended:
+    def run(self, *arguments: str, **death: int | None) -> Ended:
         """`run`, with the settings of this bench."""
         options = [f"--{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
         places = (self.input.name, "-o", str(self.output))
-        return self.command("run", *places, *_SHORT, *options, *arguments, die_at=die_at)
+        return self.command("run", *places, *_SHORT, *options, *arguments, **death)
 
     def resume(self, *arguments: str) -> Ended:
         """`resume`, of the one unfinished run where no argument names another."""
         return self.command("resume", "-o", str(self.output), *_SHORT, *arguments)
 
-    def kill(self) -> None:
-        """End the process that makes a call just now, so that it never hears what came of it."""
+    def kill(self, number: int = KILL) -> None:
+        """End the process that makes a call just now, so that it never hears what came of it.
+
+        `number` is the signal.
+        """
         with contextlib.suppress(queue.Empty):  # another of its calls was its death
-            os.kill(self.client_pid.get(timeout=1), KILL)
+            os.kill(self.client_pid.get(timeout=1), number)
 
     def _perform(self, **work: Any) -> Ended:
         stdout, stderr = self.folder / "stdout", self.folder / "stderr"

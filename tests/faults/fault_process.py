@@ -10,8 +10,8 @@ A job is a JSON object: `cwd`, `environment`, `stdout` and `stderr` (files), and
     drive       options of `drive`: the engine with a clock that runs faster
 
 `die_at` kills the child before the n-th thing that it does to its journal, its files or the network
-(see `_Watch`); with `only`, before the n-th whose description has that text. For each job two lines
-are printed: the child's process id, and how it ended.
+(see `_Watch`), or sends it the signal `die_by`. For each job two lines are printed: the child's
+process id, and how it ended.
 """
 
 import contextlib
@@ -112,15 +112,18 @@ class _Watch:
     """Kills this process before the n-th thing that it does: a transaction that it begins or
     commits, a file that it opens for writing or renames, a connection that it makes.
 
-    It listens to SQLite's trace and to Python's audit events, so nothing of ours is replaced.
+    It listens to SQLite's trace and to Python's audit events, so nothing of ours is replaced. With
+    `die_by` it only sends that signal, and counts no statements: SQLite would swallow what the
+    signal's handler raises while it is in the trace.
     """
 
     _FILE_EVENTS = ("os.mkdir", "os.rename", "os.link", "os.rmdir", "shutil.rmtree")
     _STATEMENTS = ("BEGIN", "COMMIT")
 
-    def __init__(self, die_at: int, folder: str):
+    def __init__(self, die_at: int, folder: str, die_by: int | None):
         self._left = die_at
         self._folder = folder
+        self._die_by = die_by
         self._opening: Any = None
         sys.addaudithook(self._hear)
 
@@ -128,7 +131,7 @@ class _Watch:
         if self._opening is not None:  # by the next event it is open
             self._opening, connection = None, self._opening
             connection.set_trace_callback(self._trace)
-        if event == "sqlite3.connect/handle":
+        if event == "sqlite3.connect/handle" and self._die_by is None:
             self._opening = arguments[0]
         elif event == "socket.connect":
             self._count(f"{event} {arguments[1]}")
@@ -153,7 +156,9 @@ class _Watch:
         self._left -= 1
         if self._left == 0:
             os.write(2, f"died before: {what}\n".encode())
-            _kill_self()
+            if self._die_by is None:
+                _kill_self()
+            os.kill(os.getpid(), self._die_by)
 
 
 def _kill_self() -> None:
@@ -177,7 +182,7 @@ def perform(job: dict[str, Any]) -> int:
     os.chdir(job["cwd"])
     os.environ.update(job["environment"])
     if job.get("die_at"):
-        _Watch(job["die_at"], job["cwd"])
+        _Watch(job["die_at"], job["cwd"], job.get("die_by"))
     if "command" in job:
         from openai_batch.cli.main import run_command
 
