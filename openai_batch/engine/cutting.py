@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from ..errors import StorageError
 from ..files import open_private
-from ..requests.validate import Checked
+from ..requests.usual import Checked
 from .entries import ShardPlan
 from .spool import Spool
 

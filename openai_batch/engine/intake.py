@@ -15,7 +15,8 @@ from .. import jsonl
 from ..errors import Fault
 from ..requests.faults import Faults
 from ..requests.unique import UniqueIds
-from ..requests.validate import Checked, Rules, Validator
+from ..requests.usual import Checked
+from ..requests.validate import Rules, Validator
 from ..requests.wrong_file import not_text, results, spread_json, table
 from .cutting import Limits, ShardWriter
 from .entries import ShardPlan

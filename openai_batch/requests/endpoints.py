@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Kind(enum.Enum):
@@ -102,6 +102,11 @@ _BY_KIND = {kind: endpoint for endpoint in ENDPOINTS for kind in endpoint.kinds}
 def endpoint_of(url: str) -> Endpoint | None:
     """The endpoint that a request's `url` names, whatever its version prefix, or None."""
     return _BY_PATH.get(path_of(url))
+
+
+def given(group: tuple[str, ...], body: dict[str, Any]) -> str | None:
+    """Which field of a group of `Endpoint.required` a body holds; None where it is none of them."""
+    return next((name for name in group if body.get(name) is not None), None)
 
 
 def url_of(kind: Kind, endpoints: Collection[str] = ()) -> str:

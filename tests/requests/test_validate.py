@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_batch.errors import Fault
-from openai_batch.requests.validate import Checked, Rules, Validator
+from openai_batch.requests.usual import Checked
+from openai_batch.requests.validate import Rules, Validator
 
 OPENAI = Rules(endpoints=("/v1/chat/completions", "/v1/embeddings"))
 
