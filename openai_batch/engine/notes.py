@@ -50,5 +50,5 @@ class Notes:
 
     def _full(self, error: OSError) -> StorageError:
         return StorageError(
-            f"cannot keep the faults found in {self._folder}: {error.strerror}; nothing was sent"
+            f"cannot keep the faults in {self._folder}: {error.strerror}; nothing was sent"
         )

@@ -249,7 +249,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from engine_fakes import Bench, jsonl, request
 from openai_batch.errors import StorageError
-content = jsonl(request(f"r{n:04}", "x" * 1000) for n in range(int(sys.argv[3])))
+content = eval(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) - 100, resource.RLIM_INFINITY))
 bench = Bench(Path(sys.argv[1]))
 try:
@@ -261,15 +261,23 @@ except StorageError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file's size cannot be limited there")
-@pytest.mark.parametrize("requests", [900, 3])
-def test_a_disk_that_fills_up_is_told_in_words(tmp_path: Path, requests: int) -> None:
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        ('jsonl(request(f"r{n:04}", "x" * 1000) for n in range(900))', "the requests"),
+        ('jsonl(request(f"r{n:04}", "x" * 1000) for n in range(3))', "the requests"),
+        ('b"{oops\\n" * 9000', "the faults"),
+        ('b"{oops\\n" * 60', "the faults"),
+    ],
+)
+def test_a_disk_that_fills_up_is_told_in_words(tmp_path: Path, content: str, kept: str) -> None:
     """A write or a flush that fails is an error for people, and leaves nothing behind."""
     support = str(Path(__file__).parent)
-    command = [sys.executable, "-c", PLAN_ON_A_FULL_DISK, str(tmp_path), support, str(requests)]
+    command = [sys.executable, "-c", PLAN_ON_A_FULL_DISK, str(tmp_path), support, content]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.stderr == ""
     message, left = ended.stdout.splitlines()
-    assert message.startswith("cannot keep the requests in ")
+    assert message.startswith(f"cannot keep {kept} in ")
     assert message.endswith(": File too large; nothing was sent")
     assert left == "[]"
 
