@@ -21,6 +21,7 @@ from .engine.states import Phase
 from .errors import (
     CredentialsMissing,
     CredentialsRefused,
+    Error,
     GaveUp,
     InputInvalid,
     NotFound,
@@ -193,8 +194,9 @@ class Batch:
 
     def _plan(self, metadata: dict[str, str]) -> str:
         self._require_access()
-        with self._submission.reader() as stream:
-            try:
+        named = self.provider
+        try:
+            with self._submission.reader() as stream:
                 run_id = plan(
                     stream,
                     input_name=self._submission.name,
@@ -203,10 +205,16 @@ class Batch:
                     place=self._place,
                     allow_twin=True,
                 )
-            except InputInvalid as invalid:
-                for fault in invalid.faults:
-                    invalid.add_note(str(fault))  # a traceback shows them
-                raise
+        except InputInvalid as invalid:
+            self.provider = named  # the mended input may name another model
+            for fault in invalid.faults:
+                invalid.add_note(str(fault))  # a traceback shows them
+            raise
+        try:
+            self._require_access()
+        except Error:
+            remove_run(self._place, run_id)
+            raise
         twin = twin_of(self._place, run_id)
         if twin is None or self._info_of(twin).metadata != metadata:
             self._planned = run_id

@@ -10,12 +10,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from bad_inputs import BAD_ARGUMENTS, BAD_INPUTS, BAD_PROMPTS, EVERYTHING, GOOD, Bad, Refused
+from bad_inputs import (
+    BAD_ARGUMENTS,
+    BAD_INPUTS,
+    BAD_PROMPTS,
+    EVERYTHING,
+    GOOD,
+    Bad,
+    Refused,
+    line,
+)
 from cli_process import Cli, chats, run_ids
 
 from openai_batch import Batch
 from openai_batch.cli.main import run_command
-from openai_batch.errors import InputInvalid
+from openai_batch.errors import CredentialsMissing, CredentialsRefused, InputInvalid
 
 KEY = "sk-0123456789-abcdefgh"
 
@@ -212,3 +221,20 @@ def test_results_that_find_no_room_are_kept(cli: Cli) -> None:
     ]
     resumed = cli("resume", "-q")
     assert (resumed.code, resumed.ids) == (0, ["r1", "r2", "r3"])
+
+
+def test_the_library_takes_a_mended_input_of_another_model(here: Path, listener: Listener) -> None:
+    """What was guessed of a faulty input is forgotten; requests without any model want a key."""
+    path = here / "in.jsonl"
+    path.write_bytes(b"Say ping.\n")
+    batch = Batch(submission_input_file=path)
+    with pytest.raises(InputInvalid):
+        batch.submit()
+    path.write_bytes(line(url="/v1/moderations", body={"input": "x"}))
+    with pytest.raises(CredentialsMissing, match=r"^Parasail needs a key: "):
+        Batch(submission_input_file=path).submit()
+    assert run_ids(here.parent / "state") == []
+    path.write_bytes(GOOD)
+    with pytest.raises(CredentialsRefused, match=r"^OpenAI refused the key "):
+        batch.submit()
+    listener.calls.clear()
