@@ -106,9 +106,12 @@ def create(
     if _same_file(input_file, output_file):
         raise UsageError(f"{output_file} is the input: name another file for the requests")
     input_name = None if input_file == console.STDIO else input_file
-    target = (
-        console.stdout() if output_file in (None, console.STDIO) else writing(Path(output_file))
-    )
+    if output_file in (None, console.STDIO):
+        target = console.stdout()
+    else:
+        from .delivery import checked
+
+        target = writing(checked(output_file, force=True))
     try:
         with (
             console.open_input(input_file) as source,

@@ -71,8 +71,8 @@ def choose(
         error_file = error_file or f"{stem}.errors.jsonl"
     if error_file == console.STDIO:
         raise UsageError("--error-file wants a file: without it failures stand in the results")
-    output = None if output_file in (None, console.STDIO) else _checked(output_file, force, own)
-    errors = None if error_file is None else _checked(error_file, force, own)
+    output = None if output_file in (None, console.STDIO) else checked(output_file, force, own)
+    errors = None if error_file is None else checked(error_file, force, own)
     if output is not None and errors is not None and _same(output, errors):
         raise UsageError(f"results and failed requests cannot both go to {output}")
     for path in (output, errors):
@@ -168,20 +168,34 @@ def _stream(path: Path | None, force: bool) -> Iterator[BinaryIO]:
             raise StorageError(f"{path} has appeared meanwhile and was left alone") from None
 
 
-def _checked(name: str | None, force: bool, own: tuple[str | None, ...]) -> Path:
-    assert name is not None
-    path = Path(name).expanduser().resolve()
+def settled(name: str) -> Path:
+    """A path as it will mean the same later, from another folder, and where its link is gone.
+
+    What is no file stays as it is named: /dev/stdout is a link to a pipe that has no other name.
+    """
+    path = Path(name).expanduser()
+    return path.absolute() if _is_special(path) else path.resolve()
+
+
+def checked(name: str, force: bool, own: tuple[str | None, ...] = ()) -> Path:
+    """`settled`, and nothing is in the way of writing there. Raises UsageError as `choose` does."""
+    path = settled(name)
     if path.is_dir():
         raise UsageError(f"{path} is a folder: name a file in it")
     if not path.parent.is_dir():
         raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
-    if path.exists() and not path.is_file():
+    if _is_special(path):
         return path
     if path.exists() and not force and str(path) not in own:
         raise UsageError(f"{path} exists: --force replaces it, --output-file names another")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path} cannot be written: {path.parent} is closed to you")
     return path
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device or a pipe: written into as it is, and never replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _same(one: Path, other: Path) -> bool:

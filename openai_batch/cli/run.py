@@ -214,7 +214,7 @@ class Job:
 
 
 def _lasting(name: str | None) -> str | None:
-    return None if name in (None, console.STDIO) else str(Path(name).expanduser().resolve())
+    return None if name in (None, console.STDIO) else str(delivery.settled(name))
 
 
 def _rehearse(job: Job, place: "Place", reporter: Reporter) -> int:

@@ -416,6 +416,16 @@ BAD_ARGUMENTS = [
         "{here}/in.jsonl is the input: name another file for what comes back",
     ),
     Refused(
+        "requests in no folder",
+        ("create", "in.jsonl", "no/x"),
+        "{here}/no/x cannot be written: there is no folder {here}/no",
+    ),
+    Refused(
+        "requests to a folder",
+        ("create", "in.jsonl", "folder"),
+        "{here}/folder is a folder: name a file in it",
+    ),
+    Refused(
         "requests over their prompts",
         ("create", "in.jsonl", "in.jsonl"),
         "in.jsonl is the input: name another file for the requests",

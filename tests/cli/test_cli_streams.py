@@ -93,6 +93,16 @@ def test_results_that_were_read_in_part_come_whole_with_resume(
 
 
 @posix
+def test_dev_stdout_may_be_named_although_it_is_a_pipe(cli: Cli) -> None:
+    """Its link leads to a name that nobody can open; the results are followed by the record."""
+    cli.write("in.jsonl", *chats(2))
+    ended = cli("run", "-q", "--interval", "0.1", "in.jsonl", "-o", "/dev/stdout")
+    *results, record = ended.records
+    assert (ended.code, [result["custom_id"] for result in results]) == (0, ["r1", "r2"])
+    assert (record["object"], record["status"]) == ("run", "completed")
+
+
+@posix
 def test_create_may_be_interrupted_while_it_waits_for_prompts(nobody: Cli) -> None:
     """Ctrl-C before the prompts have ended is exit 130; the last request is not whole."""
     process = nobody.start("create")
