@@ -50,9 +50,11 @@ class Place:
 
 
 def new_run_id(now: float) -> str:
-    """An id that sorts by time (UTC, to the second) and does not meet another machine's."""
+    """An id that sorts by time (UTC, to the millisecond) and does not meet another machine's."""
     stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime(now))
-    return f"run_{stamp}_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    high, low = divmod(int(now % 1 * 1024), len(_ALPHABET))
+    rest = "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    return f"run_{stamp}_{_ALPHABET[high]}{_ALPHABET[low]}{rest}"
 
 
 def list_runs(place: Place) -> list[str]:
