@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RunLocked
-from . import exits, options, progress
+from . import exits, options, reporting
 from .driving import find_or_recover, info_of, place_for, show_with_next_steps
 from .options import Access
 from .references import Reference, read_references
@@ -43,7 +43,7 @@ def cancel(
     """
     access = Access(provider, base_url, api_key)
     references = read_references(ids, "cancel")
-    with progress.reporter(quiet=quiet) as reporter:
+    with reporting.reporter(quiet=quiet) as reporter:
         place = place_for(state_dir, reporter)
         records = [
             _cancelled(
@@ -65,7 +65,7 @@ def _cancelled(
     reference: Reference,
     place: "Place",
     access: Access,
-    reporter: progress.Reporter,
+    reporter: reporting.Reporter,
     *,
     wait: bool,
     interval_s: float | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import Error, GaveUp, ProviderRefused, StillRunning
-from . import console, delivery, exits, options, progress
+from . import console, delivery, exits, options, reporting
 from .driving import continuable, find_or_recover, info_of, place_for, show_with_next_steps
 from .options import Access
 from .references import read_references
@@ -47,7 +47,7 @@ def download(
     """
     references = read_references(ids, "download")
     access = Access(provider, base_url, api_key)
-    with progress.reporter(quiet=quiet) as reporter, contextlib.ExitStack() as stack:
+    with reporting.reporter(quiet=quiet) as reporter, contextlib.ExitStack() as stack:
         place = place_for(state_dir, reporter)
         together = delivery.choose(output_file, error_file, force=force, stem=None)
         found = [find_or_recover(reference, place, access) for reference in references]
@@ -74,7 +74,7 @@ def download(
 def _deliver(
     fetched: "list[_Fetched]",
     together: delivery.Destination,
-    reporter: progress.Reporter,
+    reporter: reporting.Reporter,
     named: tuple[str | None, str | None, bool],
 ) -> "list[Counts]":
     """Write each run to its own place where there is one, else all of them one after another."""
@@ -111,7 +111,7 @@ class _Fetched:
 
 @contextlib.contextmanager
 def _fetched(
-    run_id: str, place: "Place", access: Access, reporter: progress.Reporter, *, partial: bool
+    run_id: str, place: "Place", access: Access, reporter: reporting.Reporter, *, partial: bool
 ) -> Iterator[_Fetched]:
     """Open a run and fetch what has ended.
 

@@ -19,8 +19,8 @@ from . import console, delivery
 from .delivery import Destination
 from .exits import StdoutClosed, Terminated
 from .options import Access
-from .progress import Reporter
 from .references import Reference
+from .reporting import Reporter
 
 if TYPE_CHECKING:
     from ..engine.journal import RunInfo

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import Error, UsageError
-from . import console, exits, options, progress
+from . import console, exits, options, reporting
 from .driving import info_of, place_for, show_records
 from .options import Access
-from .wording import many
+from .quantities import many
 
 if TYPE_CHECKING:
     from ..engine.runs import Place
@@ -64,7 +64,7 @@ def listing(
     access = Access(provider, base_url, api_key)
     records = []
     failure: Error | None = None
-    with progress.reporter(quiet=quiet) as reporter:
+    with reporting.reporter(quiet=quiet) as reporter:
         place = place_for(state_dir, reporter)
         oldest = None if older_than is None else place.clock.now() - older_than * 86_400
         for run_id in list_runs(place):

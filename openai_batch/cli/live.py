@@ -9,8 +9,9 @@ from collections.abc import Callable
 from ..engine import events
 from ..providers.text import printable
 from .progress import FaultLines, Lines
+from .quantities import grouped, many
 from .screen import Block, Screen
-from .wording import describe, grouped, many
+from .wording import describe
 
 _WIDEST = 100
 """Columns that the bar and its numbers take where there are more."""

@@ -125,7 +125,7 @@ Interval = Annotated[
         "--interval",
         metavar="S",
         parser=parse_amount,
-        help="Look every S seconds [1.5, growing to 60].",
+        help="Look every S seconds [0.5, growing to 60].",
     ),
 ]
 Timeout = Annotated[

@@ -1,69 +1,16 @@
-"""The engine's events as text on standard error: a live display, plain lines, or silence.
-
-A reporter is an `OnEvent` that is also told what commands themselves have to say. Faults of the
-input and errors reach people through every reporter; the rest is silent with `--quiet`.
-"""
+"""The engine's events as plain lines on standard error, and silence."""
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from ..engine import events
 from ..errors import Fault
 from . import console
 from .wording import describe
 
-FAULTS_SHOWN = 100
-"""How many faults `run` prints; `run --dry-run` prints all."""
-
 _COUNTS_EVERY_S = 10.0
 """Plain lines tell changed counts no more often than this."""
-
-
-class Reporter(Protocol):
-    """Where a command's messages go. Close it before anything else writes to a terminal."""
-
-    def __call__(self, event: events.Event) -> None:
-        """Take note of an event."""
-
-    def about(self, run_id: str) -> None:
-        """From here on it is about this run."""
-
-    def say(self, message: str) -> None:
-        """Tell people one line that is no error."""
-
-    def fail(self, message: str) -> None:
-        """Tell people one line that is an error, or what one came of: with `--quiet`, too."""
-
-    def close(self) -> None:
-        """Leave nothing on the screen that moves. May be repeated; `say` still works."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-def reporter(
-    input_name: str | None = None, *, quiet: bool = False, all_faults: bool = False
-) -> Reporter:
-    """The reporter for standard error as it is. `input_name` stands before each fault's line."""
-    faults = FaultLines(input_name or "stdin", None if all_faults else FAULTS_SHOWN)
-    if quiet:
-        return Silence(faults)
-    if console.STDERR.isatty():
-        from .screen import Screen, obeys
-
-        if obeys(console.STDERR):
-            from .live import LiveDisplay
-
-            return LiveDisplay(faults, Screen(console.STDERR))
-    return PlainLines(faults)
 
 
 class FaultLines:

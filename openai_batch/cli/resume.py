@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from . import console, delivery, options, progress
+from . import console, delivery, options, reporting
 from .driving import continuable, drive, find_or_recover, info_of, place_for
 from .options import Access
+from .quantities import many
 from .references import Reference, by_name, read_references
-from .wording import many
 
 if TYPE_CHECKING:
     from ..engine.run import Run
@@ -56,7 +56,7 @@ def resume(
     openai-batch resume batch_68e1 > results.jsonl     (a batch that was made elsewhere)
     """
     access = Access(provider, base_url, api_key)
-    with progress.reporter(input_file, quiet=quiet) as reporter:
+    with reporting.reporter(input_file, quiet=quiet) as reporter:
         place = place_for(state_dir, reporter)
         reference = _named(run_id, input_file) if run_id else _only_unfinished(place)
         found = find_or_recover(reference, place, access, input_file=input_file, retry=retry)

@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO, cast
 import typer
 
 from ..errors import UsageError
-from . import console, exits, options, progress
+from . import console, exits, options, reporting
 from .driving import find_or_recover, info_of, place_for
 from .options import Access
 from .references import by_name
@@ -56,7 +56,7 @@ def retry(
     from ..engine.run import Run
 
     access = Access(provider, base_url, api_key)
-    with progress.reporter(quiet=quiet) as reporter, tempfile.TemporaryFile() as file:
+    with reporting.reporter(quiet=quiet) as reporter, tempfile.TemporaryFile() as file:
         requests = cast(BinaryIO, file)  # Windows wraps it
         place = place_for(state_dir, reporter)
         found = find_or_recover(by_name(run_id), place, access)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from ..errors import CredentialsMissing, UsageError
-from . import console, delivery, exits, options, progress
+from . import console, delivery, exits, options, reporting
 from .delivery import NamedByBatch
 from .driving import continuable, drive, interruptible, place_for, show_with_next_steps
 from .options import Access
-from .progress import Reporter
+from .reporting import Reporter
 
 if TYPE_CHECKING:
     from ..engine.plan import Settings
@@ -151,7 +151,7 @@ def run(
             "max_attempts": max_attempts,
         },
     )
-    with progress.reporter(job.input_file, quiet=quiet, all_faults=dry_run) as reporter:
+    with reporting.reporter(job.input_file, quiet=quiet, all_faults=dry_run) as reporter:
         place = place_for(state_dir, reporter)
         if dry_run:
             if named:

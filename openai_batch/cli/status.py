@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import CredentialsRefused, Error, NotFound
-from . import console, exits, options, progress, watching
+from . import console, exits, options, reporting, watching
 from .driving import find_or_recover, place_for, providers_to_ask, show_with_next_steps
 from .options import Access, Recorded
 from .references import Reference, read_references
@@ -66,7 +66,7 @@ def status(
     openai-batch status --watch --interval 60 batch_68e1     (until it has ended)
     """
     references = read_references(ids, "status")
-    with progress.reporter(quiet=quiet) as reporter:
+    with reporting.reporter(quiet=quiet) as reporter:
         place = place_for(state_dir, reporter)
         looker = _Looker(references, place, Access(provider, base_url, api_key))
         if watch:

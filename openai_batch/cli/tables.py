@@ -9,8 +9,8 @@ from rich.cells import cell_len
 
 from ..providers.text import printable
 from . import console
+from .quantities import grouped, size
 from .screen import Screen
-from .wording import grouped, size
 
 Record = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from ..errors import Error
 from ..providers.text import printable
 from . import console
 from .console import TextStream
-from .progress import Reporter
+from .reporting import Reporter
 
 Records = list[dict[str, Any]]
 Say = Callable[[str], None]

@@ -10,8 +10,9 @@ from openai_batch.cli import console
 from openai_batch.cli.live import LiveDisplay, Pace
 from openai_batch.cli.options import parse_size
 from openai_batch.cli.progress import FaultLines, PlainLines
+from openai_batch.cli.quantities import size
 from openai_batch.cli.screen import Screen
-from openai_batch.cli.wording import describe, size
+from openai_batch.cli.wording import describe
 from openai_batch.engine import events
 from openai_batch.errors import Fault
 
