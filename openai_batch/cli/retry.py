@@ -9,9 +9,9 @@ import typer
 from ..errors import UsageError
 from . import console, exits, options, reporting
 from .driving import find_or_recover, info_of, place_for
+from .job import Job, hand_over, run_to_the_end
 from .options import Access
 from .references import by_name
-from .run import Job, hand_over, run_to_the_end
 
 
 def retry(
