@@ -24,8 +24,10 @@ COMMANDS = (
     ["example-prompts", "-n", "1"],
     ["create"],
     ["run", "--help"],
+    ["__complete", "runs"],
+    ["__complete", "models"],
 )
-"""What is measured; each gets one prompt on standard input."""
+"""What is measured; each gets one prompt on standard input. The last ones answer the TAB key."""
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:
