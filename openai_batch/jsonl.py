@@ -38,10 +38,12 @@ def blocks(stream: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
     A pipe is not waited for longer than to the end of a line.
     """
     read, read_line = getattr(stream, "read", None), getattr(stream, "readline", None)
-    read = getattr(stream, "read1", read)  # what there is now
     if read is None or read_line is None:
         yield from stream
         return
+    seekable = getattr(stream, "seekable", None)
+    if seekable is None or not seekable():
+        read = getattr(stream, "read1", read)  # what there is now; of a file it is less than asked
     while content := read(BLOCK_BYTES):
         yield content if content.endswith(b"\n") else content + read_line()
 

@@ -303,7 +303,7 @@ def test_what_fails_while_it_is_planned_leaves_nothing(bench: Bench) -> None:
     """An interrupt, a provider that cannot be resolved: no folder stays."""
 
     class Interrupted(io.BytesIO):
-        def read1(self, size: int | None = -1) -> bytes:
+        def read(self, size: int | None = -1) -> bytes:
             raise KeyboardInterrupt
 
     from openai_batch.engine.plan import plan
