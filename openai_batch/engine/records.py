@@ -102,6 +102,7 @@ def as_openai_batch(info: RunInfo, state: RunState, batch_id: str) -> dict[str, 
 def status(state: RunState, live: Mapping[str, BatchSnapshot] | None = None) -> str:
     """One word for where a run stands.
 
+    `cancelling`: batches still come to their end. `cancelled`: they have, and may be fetched.
     `in_progress`: batches run, or are over and not fetched. `resumable`: only `resume` can go on.
     `completed`: every request is accounted for. `failed`: the provider refused the input.
     """
@@ -112,7 +113,10 @@ def status(state: RunState, live: Mapping[str, BatchSnapshot] | None = None) -> 
     running = [shard for shard in shards if shard.current.phase in _WITH_PROVIDER]
     statuses = {_provider_status(shard, live) for shard in running}
     if state.cancel_requested:
-        return "cancelling"
+        # A lost create may have made a batch that has to be cancelled yet.
+        moving = any(shard.current.phase is Phase.CREATING for shard in shards)
+        over = not moving and all(s is not None and s.final for s in statuses)
+        return "cancelled" if over else "cancelling"
     if statuses and not all(s is not None and s.final for s in statuses):
         return "in_progress"
     if any(shard.current.phase is Phase.REFUSED for shard in shards):

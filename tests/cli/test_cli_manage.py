@@ -68,6 +68,16 @@ def test_a_run_that_is_driven_notices_that_it_was_cancelled(slow_cli: Cli) -> No
     assert slow_cli("list", "--unfinished").records == []
 
 
+def test_watching_a_cancelled_run_ends_with_its_batches(slow_cli: Cli) -> None:
+    """`cancel` leaves at once; `status --watch` sees the end though nobody has fetched anything."""
+    slow_cli.write("in.jsonl", *chats(8))
+    run_id = slow_cli("run", "-c", "in.jsonl").records[0]["run_id"]
+    assert slow_cli("cancel", run_id).records[0]["status"] == "cancelling"
+    watched = slow_cli("status", "--watch", "--interval", "0.2", "--exit-status", run_id)
+    assert (watched.code, watched.records[-1]["status"]) == (0, "cancelled")
+    assert len(slow_cli("download", run_id).ids) == 8
+
+
 def test_resume_takes_a_cancelled_run_up_again_when_it_is_named(slow_cli: Cli) -> None:
     """What was cancelled is sent again, what was finished is not."""
     slow_cli.write("in.jsonl", *chats(8))
