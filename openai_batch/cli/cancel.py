@@ -7,7 +7,7 @@ import typer
 
 from ..errors import RunLocked
 from . import exits, options, reporting
-from .driving import find_or_recover, info_of, place_for, show_with_next_steps
+from .driving import find_or_recover, info_of, place_for, show_with_next_steps, was_delivered
 from .options import Access
 from .references import Reference, read_references
 
@@ -57,7 +57,8 @@ def cancel(
             )
             for reference in references
         ]
-        show_with_next_steps(records, reporter)
+        delivered = was_delivered(records, place)
+        show_with_next_steps(records, reporter, delivered=delivered)
     return exits.OK
 
 

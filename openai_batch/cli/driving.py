@@ -138,12 +138,23 @@ def _next_steps(record: Mapping[str, Any], *, delivered: bool) -> Iterator[str]:
         yield f"to wait for its end: openai-batch cancel --wait {name}"
     if status == "resumable":
         yield f"to send what is left: openai-batch resume {name}"
-    if status in ("in_progress", "completed", "cancelled") and not delivered:
+    if status in ("completed", "cancelled") and not delivered:
         yield f"to write its results: openai-batch download {name}"
+    if status == "in_progress":
+        yield f"then, to write its results: openai-batch download {name}"
     if status == "completed" and counts.get("failed", 0) + counts.get("missing", 0):
         yield f"to send failed requests again: openai-batch retry {name}"
     if status == "cancelled":
         yield f"to take it up again: openai-batch resume {name}"
+
+
+def was_delivered(records: Sequence[Mapping[str, Any]], place: "Place") -> bool:
+    """Whether the results of all these runs have been delivered from this machine."""
+    from ..engine.inspect import recorded
+    from ..engine.runs import find_run
+
+    found = [find_run(place, record.get("run_id") or "") for record in records]
+    return all(run_id and recorded(run_id, place)[1].delivered for run_id in found)
 
 
 @contextlib.contextmanager

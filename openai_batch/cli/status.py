@@ -8,7 +8,13 @@ import typer
 
 from ..errors import CredentialsRefused, Error, NotFound
 from . import console, exits, options, reporting, watching
-from .driving import find_or_recover, place_for, providers_to_ask, show_with_next_steps
+from .driving import (
+    find_or_recover,
+    place_for,
+    providers_to_ask,
+    show_with_next_steps,
+    was_delivered,
+)
 from .options import Access, Recorded
 from .references import Reference, read_references
 
@@ -75,7 +81,8 @@ def status(
         else:
             records = looker.look(reporter.fail)
         if not watch or console.is_terminal(sys.stdout):  # piped, changes were printed as they came
-            show_with_next_steps(records, reporter)
+            delivered = was_delivered(records, place)
+            show_with_next_steps(records, reporter, delivered=delivered)
     if looker.failure is not None:
         return exits.exit_code_for(looker.failure)
     codes = [_CODES.get(record["status"], exits.OK) for record in records]

@@ -48,7 +48,8 @@ def describe(event: events.Event) -> str | None:
             )
         case events.FilesDeleted():
             unused = " that no batch used" if event.orphans else ""
-            return f"deleted {many(event.files, 'file')} at the provider{unused}"
+            files = many(event.files, "file")
+            return f"{event.run_id}: deleted {files} at the provider{unused}"
         case events.Warned():
             return f"warning: {event.message}"
         case events.Finished():

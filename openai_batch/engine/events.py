@@ -144,8 +144,9 @@ class Warned(Event):
 
 @dataclass(frozen=True, slots=True)
 class FilesDeleted(Event):
-    """So many of the run's files at the provider are gone; `orphans`: no batch used them."""
+    """So many of a run's files at the provider are gone; `orphans`: no batch used them."""
 
+    run_id: str
     files: int
     orphans: bool
 

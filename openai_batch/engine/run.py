@@ -288,7 +288,7 @@ class Run:
             raise UsageError(f"{self.info.run_id} is not delivered: its files are still needed")
         if not self.state.remote_files_deleted:
             files = self._remote_files().delete_all(self._place.clock)
-            self._place.on_event(FilesDeleted(files, orphans=False))
+            self._place.on_event(FilesDeleted(self.info.run_id, files, orphans=False))
 
     def record(self) -> dict[str, Any]:
         """The run as one JSON object, from what is recorded here."""
@@ -341,7 +341,7 @@ class Run:
         # The results are delivered: what is only tidying up must not make that fail.
         with contextlib.suppress(ProviderError):
             if files := self._remote_files().delete_orphans():
-                self._place.on_event(FilesDeleted(files, orphans=True))
+                self._place.on_event(FilesDeleted(self.info.run_id, files, orphans=True))
 
     def _remote_files(self) -> RemoteFiles:
         can = self._provider

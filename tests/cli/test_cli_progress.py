@@ -66,10 +66,10 @@ LINES: list[tuple[events.Event, str]] = [
         "a reply was lost: looking for 1 batch at the provider for 15 s",
     ),
     (events.Warned("The disk is nearly full."), "warning: The disk is nearly full."),
-    (events.FilesDeleted(40, orphans=False), "deleted 40 files at the provider"),
+    (events.FilesDeleted("run_1", 40, orphans=False), "run_1: deleted 40 files at the provider"),
     (
-        events.FilesDeleted(1, orphans=True),
-        "deleted 1 file at the provider that no batch used",
+        events.FilesDeleted("run_1", 1, orphans=True),
+        "run_1: deleted 1 file at the provider that no batch used",
     ),
     (
         events.Finished("run_1", 1000, 998, 2, 0, 0, None, None),

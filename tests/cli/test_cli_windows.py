@@ -193,7 +193,7 @@ def test_submitting_shows_a_table_and_the_next_commands(cli: Cli) -> None:
         assert screen.lines[2].startswith(f"{run_id}  in_progress   0/3       0")
         assert screen.lines[3:] == [
             f"to wait for its end: openai-batch status --watch {run_id}",
-            f"to write its results: openai-batch download {run_id}",
+            f"then, to write its results: openai-batch download {run_id}",
         ]
 
 
