@@ -20,9 +20,10 @@ from ..files import publish
 from .entries import Entry, ShardPlan, from_fields, to_fields
 from .states import IllegalMove, RunState, advance, begin
 
-SCHEMA_VERSION = 2
-"""1: 0.4 before it knew of duplicates and of deleted files. What it wrote is read as it is; what is
-written since it would not understand, so a journal is marked at the first entry."""
+SCHEMA_VERSION = 3
+"""1: 0.4 before it knew of duplicates and of deleted files; 2: before it knew of prices and tokens.
+What they wrote is read as it is; what is written since they would not understand, so a journal is
+marked at the first entry."""
 
 UNKNOWN_SHA256 = "0" * 64
 """Stands for the input of a batch that was made elsewhere."""
@@ -52,6 +53,11 @@ class RunInfo:
     provider deleted the input of a batch made elsewhere, so that only its output's order is known.
     `harvest_only`: nothing is ever sent for it. `recovered`: rebuilt from what the provider has, so
     that a batch may exist of which this journal does not know.
+
+    `prices` has, for each model of the requests whose batches have a known price, that price as
+    `Price.to_fields` gives it, and `estimate` what the requests were thought to need, as `run
+    --dry-run` prints it; both are as they were when the run was planned. `max_cost_usd` and
+    `max_tokens` are ceilings that the user set for all attempts together.
     """
 
     run_id: str
@@ -73,6 +79,10 @@ class RunInfo:
     output_file: str | None = None
     error_file: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    estimate: dict[str, Any] | None = None
+    max_cost_usd: str | None = None
+    max_tokens: int | None = None
 
     @property
     def made_elsewhere(self) -> bool:

@@ -160,7 +160,7 @@ def test_damage_is_said_to_be_damage(path: Path, journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("PRAGMA user_version=3", "newer openai-batch .*upgrade openai-batch"),
+        ("PRAGMA user_version=4", "newer openai-batch .*upgrade openai-batch"),
         ("DELETE FROM run", "holds no run"),
         ("UPDATE run SET body='{'", "is damaged"),
         ('UPDATE run SET body=\'{"run_id":"x"}\'', "is damaged"),
@@ -247,7 +247,7 @@ def test_a_journal_of_version_1_is_read_and_marked_at_the_first_entry(tmp_path: 
         )
         assert version(path) == 1
         journal.append(CreateStarted(1, 1, 10.0), at=10.0)
-    assert version(path) == 2
+    assert version(path) == 3
 
 
 def version(path: Path) -> int:

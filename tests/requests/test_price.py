@@ -4,6 +4,7 @@ The models named here have published prices that these tests type out: a new pri
 one of them should be looked at.
 """
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -12,7 +13,8 @@ from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
 from genai_prices.types import ClauseEquals, ModelInfo, ModelPrice, PriceVariant, Provider
 
 from openai_batch.errors import UsageError
-from openai_batch.requests.price import NoBatchPrice, Price, Rate, batch_price, given_price
+from openai_batch.requests.price import Price, Rate, given_price
+from openai_batch.requests.price_list import NoBatchPrice, batch_price
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com/v1"
@@ -240,3 +242,20 @@ def test_a_price_is_a_number(given: str) -> None:
     """What is no amount is refused with an example."""
     with pytest.raises(UsageError, match=r"as in 0\.15"):
         given_price("0.1", given)
+
+
+def test_a_price_survives_storing() -> None:
+    """With its tiers, its date, and the standard price beside it; as JSON, which has no Decimal."""
+    price = Price(
+        "m",
+        "batch",
+        Rate(Decimal("0.625"), ((200_000, Decimal("1.25")),)),
+        Rate(Decimal(5)),
+        cached_input=Rate(Decimal("0.0625")),
+        since=date(2026, 10, 14),
+        source="a list",
+        standard=Price("m", "standard", Rate(Decimal("1.25")), Rate(Decimal(10))),
+    )
+    stored = json.loads(json.dumps(price.to_fields()))
+    assert stored["input"] == ["0.625", [200_000, "1.25"]]
+    assert Price.from_fields(stored) == price
