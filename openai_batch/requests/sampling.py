@@ -1,10 +1,11 @@
 """Sums over many lines of which only some are looked at, with the error that this brings."""
 
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
-from math import sqrt
+from math import log, sqrt
 from typing import NamedTuple
 
 WHOLE_BYTES = 64_000_000
@@ -37,8 +38,8 @@ class Sample:
     sampled all along. Within a stretch an amount is taken to be so much a line and so much a byte,
     which suits tokens as well as ceilings. A seed makes it the same sample each time.
 
-    Use: `if sample.takes(len(line)): sample.add(amount, …)`, for every line, always with as many
-    amounts.
+    Use: `if sample.takes(len(line)): sample.add(len(line), amount, …)`, for every line, always with
+    as many amounts.
     """
 
     def __init__(self, whole_bytes: int = WHOLE_BYTES, seed: int = 0):
@@ -47,7 +48,8 @@ class Sample:
         self._ends_at = whole_bytes
         self._rate = 1.0
         self._stretches = [_Stretch()]
-        self._line_bytes = 0
+        self._skips: float = 0
+        """Lines to pass over before the next one that is taken."""
         self.bytes = 0
         """Of all lines so far."""
         self.lines = 0
@@ -60,19 +62,29 @@ class Sample:
 
     def takes(self, line_bytes: int) -> bool:
         """Take note of one more line; whether it is in the sample, and `add` must follow."""
+        return bool(self.choose(line_bytes, 1))
+
+    def choose(self, size_bytes: int, lines: int) -> Sequence[int]:
+        """Take note of several lines at once; which of them, counted from 0, are in the sample."""
         if self.bytes >= self._ends_at:
             self._begin_stretch()
-        self.bytes += line_bytes
-        self.lines += 1
+        self.bytes += size_bytes
+        self.lines += lines
         stretch = self._stretches[-1]
-        stretch.bytes += line_bytes
-        stretch.lines += 1
-        self._line_bytes = line_bytes
-        return self._rate >= 1 or self._random() < self._rate
+        stretch.bytes += size_bytes
+        stretch.lines += lines
+        if self._rate >= 1:
+            return range(lines)
+        chosen = []
+        while self._skips < lines:
+            chosen.append(int(self._skips))
+            self._skips += 1 + self._next_skips()
+        self._skips -= lines
+        return chosen
 
-    def add(self, *amounts: Amount) -> None:
-        """Add the amounts of the line that was just taken, each to its own sum."""
-        self._stretches[-1].add(self._line_bytes, amounts)
+    def add(self, line_bytes: int, *amounts: Amount) -> None:
+        """Add the amounts of a line that was just taken, each to its own sum."""
+        self._stretches[-1].add(line_bytes, amounts)
 
     def totals(self) -> list[Estimate]:
         """The sums over all lines so far, in the order of the amounts; none before the first."""
@@ -97,7 +109,12 @@ class Sample:
         expected_lines = max(1.0, length * self.lines / self.bytes)
         by_bytes = self._whole_bytes / (_SHARE * length)
         self._rate = min(1.0, max(by_bytes, 4 * _FEWEST / expected_lines))
+        self._skips = self._next_skips()
         self._stretches.append(_Stretch())
+
+    def _next_skips(self) -> float:
+        """Failures before the next success, where each line is taken at the same rate."""
+        return 0 if self._rate >= 1 else log(1 - self._random()) // log(1 - self._rate)
 
 
 class _Stretch:

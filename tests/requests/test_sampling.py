@@ -23,7 +23,7 @@ def test_a_small_input_is_summed_exactly() -> None:
     sample = Sample(whole_bytes=1_000)
     for tokens in range(10):
         assert sample.takes(100)
-        sample.add(tokens, Decimal("0.1") * tokens)
+        sample.add(100, tokens, Decimal("0.1") * tokens)
     assert sample.totals() == [(45, 0.0), (Decimal("4.5"), 0.0)]
     assert (sample.bytes, sample.lines, sample.taken) == (1_000, 10, 10)
 
@@ -33,7 +33,7 @@ def test_nothing_sums_to_nothing() -> None:
     sample = Sample()
     assert sample.totals() == []
     assert sample.takes(10)
-    sample.add(0)
+    sample.add(10, 0)
     assert sample.totals() == [(0, 0.0)]
 
 
@@ -41,11 +41,11 @@ def test_the_stated_error_holds() -> None:
     """Of 60 inputs, the true sum is within the stated 95 % bound of at least 53."""
     within, bounds, errors = 0, [], []
     for seed in range(60):
-        sample, total = Sample(whole_bytes=200_000, seed=seed), 0
+        sample, total = Sample(whole_bytes=200_000, seed=1000 + seed), 0
         for size, tokens in lines(seed, 6_000):
             total += tokens
             if sample.takes(size):
-                sample.add(tokens)
+                sample.add(size, tokens)
         (estimate,) = sample.totals()
         error = 100 * (float(estimate.amount) / total - 1)
         within += abs(error) <= estimate.half_width_percent
@@ -61,7 +61,7 @@ def test_what_each_line_has_is_not_scaled_by_bytes() -> None:
     sample = Sample(whole_bytes=100_000)
     for size, _ in lines(1, 3_000):
         if sample.takes(size):
-            sample.add(100, 100 + 2 * size)
+            sample.add(size, 100, 100 + 2 * size)
     assert sample.taken < 1_000
     assert sample.totals() == [(300_000, 0.0), (300_000 + 2 * sample.bytes, 0.0)]
 
@@ -73,7 +73,7 @@ def test_work_grows_slowly() -> None:
         sample = Sample(whole_bytes=400_000)
         for _ in range(count):
             if sample.takes(100):
-                sample.add(25)
+                sample.add(100, 25)
         taken.append(sample.taken)
         (estimate,) = sample.totals()
         assert estimate == (25 * count, 0.0)  # the ratio never varies
@@ -89,7 +89,7 @@ def test_a_short_end_is_summed_with_what_precedes(after: int) -> None:
     scatter = random.Random(after)
     for size in sizes:
         if sample.takes(size):
-            sample.add(scatter.randrange(20, 30))
+            sample.add(size, scatter.randrange(20, 30))
     (estimate,) = sample.totals()
     assert estimate.amount == pytest.approx(Decimal(24.5 * len(sizes)), rel=Decimal("0.02"))
     assert estimate.half_width_percent < 1
@@ -100,5 +100,5 @@ def test_long_lines_are_all_looked_at() -> None:
     sample = Sample(whole_bytes=1_000_000)
     for number in range(100):
         assert sample.takes(100_000)
-        sample.add(number)
+        sample.add(100_000, number)
     assert sample.totals() == [(4_950, 0.0)]
