@@ -22,6 +22,8 @@ class Rate(NamedTuple):
 
     def at(self, input_tokens: int) -> Decimal:
         """The price for a request with so many input tokens."""
+        if not self.tiers:
+            return self.base
         prices = [price for start, price in self.tiers if input_tokens > start]
         return prices[-1] if prices else self.base
 
@@ -85,21 +87,24 @@ class Price:
         amount += self.output.at(input) * output
         return amount.scaleb(-6)
 
-    def bounds(self, input: int, output_max: int | None) -> Cost:
+    def bounds(self, input: int, output_max: int | None, input_max: int | None = None) -> Cost:
         """The least and the most that one request can cost; sums as with `cost`.
 
-        The least: all of its input was cached, where that has a price, and nothing came back. The
+        The least: all of its `input` was cached, where that has a price, and nothing came back. The
         most: nothing was cached, all of it was written to a cache, where that has a price (newer
-        models do it unasked), and the answer is as long as it may be.
+        models do it unasked), and the answer is as long as it may be. `input_max` is for an input
+        that is only known to be between `input` and that.
         """
         fresh = self.input.at(input)
         cached = self.cached_input.at(input) if self.cached_input else fresh
-        written = self.cache_write.at(input) if self.cache_write else fresh
-        low = min(fresh, cached) * input
+        low = (min(fresh, cached) * input).scaleb(-6)
         if output_max is None:
-            return Cost(low.scaleb(-6), None)
-        high = max(fresh, written) * input + self.output.at(input) * output_max
-        return Cost(low.scaleb(-6), high.scaleb(-6))
+            return Cost(low, None)
+        most = input if input_max is None else input_max
+        fresh = self.input.at(most)
+        written = self.cache_write.at(most) if self.cache_write else fresh
+        high = max(fresh, written) * most + self.output.at(most) * output_max
+        return Cost(low, high.scaleb(-6))
 
     def to_fields(self) -> dict[str, Any]:
         """As plain values, for storing."""

@@ -37,13 +37,18 @@ class NoBatchPrice:
 
 
 def batch_price(
-    model: str, at: datetime, *, api_url: str, provider_id: str | None = None
+    model: str, at: datetime, *, api_url: str | None, provider_id: str | None = None
 ) -> Price | NoBatchPrice:
     """What `model` asks for a batch that is made `at` that time.
 
     Whose price it is follows from the address of the API, or from the price list's own name for
     the provider where that is given. A time without a zone is UTC. Takes 0.2 s the first time.
+    None for both is a server that has no address of its own, and no price either.
     """
+    if not (api_url or provider_id):
+        return NoBatchPrice("a server on this machine has no price")
+    if not model:
+        return NoBatchPrice("requests that name no model have no price")
     from genai_prices.data_snapshot import get_snapshot
 
     try:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from math import log, sqrt
 from typing import NamedTuple
 
-WHOLE_BYTES = 64_000_000
+WHOLE_BYTES = 16_000_000
 """Inputs up to this size are looked at line by line."""
 _SHARE = 8
 """Of each further stretch one byte in so many of the first is looked at."""
