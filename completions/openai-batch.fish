@@ -7,8 +7,10 @@ function __openai_batch_valued
             string split ' ' -- '-n --number --seed'
         case create
             string split ' ' -- '--model -p --provider --system --param --score --rerank --custom-id-prefix'
+        case validate
+            string split ' ' -- '-p --provider --base-url --state-dir'
         case run
-            string split ' ' -- '-o --output-file -e --error-file --resume -p --provider --base-url --api-key --interval --timeout --metadata --completion-window --shard-requests --shard-bytes --max-in-flight --max-attempts --state-dir'
+            string split ' ' -- '-o --output-file -e --error-file --resume -p --provider --base-url --api-key --interval --timeout --metadata --completion-window --shard-requests --shard-bytes --max-in-flight --max-attempts --max-cost --max-tokens --max-requests --price-in --price-out --state-dir'
         case status
             string split ' ' -- '--interval -p --provider --base-url --api-key --state-dir'
         case download
@@ -20,7 +22,7 @@ function __openai_batch_valued
         case cancel
             string split ' ' -- '-p --provider --base-url --api-key --interval --timeout --state-dir'
         case retry
-            string split ' ' -- '--only -o --output-file -e --error-file -p --provider --base-url --api-key --interval --timeout --max-in-flight --state-dir'
+            string split ' ' -- '--only -o --output-file -e --error-file -p --provider --base-url --api-key --interval --timeout --max-in-flight --max-cost --max-tokens --max-requests --price-in --price-out --state-dir'
         case serve
             string split ' ' -- '--port --model-file --executor --upstream --parallel --max-output-tokens --data --state-dir'
         case completion
@@ -99,6 +101,7 @@ complete -c openai-batch -n '__openai_batch_at \'\'' -l version -d 'Show the ver
 complete -c openai-batch -n '__openai_batch_at \'\'' -s h -l help -d 'Show this message and exit.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a example-prompts -d 'Write example prompts that `create` takes as they are.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a create -d 'Make requests out of prompts, one a line.'
+complete -c openai-batch -n '__openai_batch_at \'\'' -a validate -d 'Check requests as their provider does, and print what they hold.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a run -d 'Send requests and bring every result back.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a status -d 'Ask how runs are, and print a record each.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a download -d 'Fetch results of what has ended, in input order.'
@@ -126,6 +129,12 @@ complete -c openai-batch -n '__openai_batch_at create' -l custom-id-prefix -r -f
 complete -c openai-batch -n '__openai_batch_at create' -s h -l help -d 'Show this message and exit.'
 complete -c openai-batch -n '__openai_batch_at create 1' -F
 complete -c openai-batch -n '__openai_batch_at create 2' -F
+complete -c openai-batch -n '__openai_batch_at validate' -s p -l provider -r -f -k -a '(__openai_batch_ask providers)' -d 'Who executes: openai, parasail, local, …'
+complete -c openai-batch -n '__openai_batch_at validate' -l base-url -r -f -d 'Where the provider\'s API is.'
+complete -c openai-batch -n '__openai_batch_at validate' -s q -l quiet -d 'Say nothing on standard error but errors.'
+complete -c openai-batch -n '__openai_batch_at validate' -l state-dir -r -f -a '(__fish_complete_directories)' -d 'Where runs are kept [$OPENAI_BATCH_HOME].'
+complete -c openai-batch -n '__openai_batch_at validate' -s h -l help -d 'Show this message and exit.'
+complete -c openai-batch -n '__openai_batch_at validate 1' -F
 complete -c openai-batch -n '__openai_batch_at run' -s o -l output-file -r -F -d 'Results; `-` is standard output.'
 complete -c openai-batch -n '__openai_batch_at run' -s e -l error-file -r -F -d 'Failed requests, taken out of the results.'
 complete -c openai-batch -n '__openai_batch_at run' -s c -l create -d 'Submit, print the run\'s record, and leave.'
@@ -142,6 +151,11 @@ complete -c openai-batch -n '__openai_batch_at run' -l shard-requests -r -f -d '
 complete -c openai-batch -n '__openai_batch_at run' -l shard-bytes -r -f -d 'At most so many bytes a batch, as in 100MB [the provider\'s limit].'
 complete -c openai-batch -n '__openai_batch_at run' -l max-in-flight -r -f -d 'At most N batches at a time [all].'
 complete -c openai-batch -n '__openai_batch_at run' -l max-attempts -r -f -d 'Send a request N times in all [3].'
+complete -c openai-batch -n '__openai_batch_at run' -l max-cost -r -f -d 'Send nothing that may cost more in all, further attempts included.'
+complete -c openai-batch -n '__openai_batch_at run' -l max-tokens -r -f -d 'Send nothing that may take more tokens in all, in and out.'
+complete -c openai-batch -n '__openai_batch_at run' -l max-requests -r -f -d 'Send nothing where there are more requests.'
+complete -c openai-batch -n '__openai_batch_at run' -l price-in -r -f -d 'What a batch costs for a million input tokens [the price list\'s].'
+complete -c openai-batch -n '__openai_batch_at run' -l price-out -r -f -d 'The same for a million output tokens.'
 complete -c openai-batch -n '__openai_batch_at run' -l new -d 'Go on although an unfinished run has the same input.'
 complete -c openai-batch -n '__openai_batch_at run' -l delete-remote -d 'Delete the run\'s files at the provider, once its results are delivered.'
 complete -c openai-batch -n '__openai_batch_at run' -l force -d 'Replace output files that exist.'
@@ -219,6 +233,11 @@ complete -c openai-batch -n '__openai_batch_at retry' -l api-key -r -f -d 'The k
 complete -c openai-batch -n '__openai_batch_at retry' -l interval -r -f -d 'Look every S seconds [0.5, growing to 60].'
 complete -c openai-batch -n '__openai_batch_at retry' -l timeout -r -f -d 'Wait S seconds in all, then exit 7 [no end].'
 complete -c openai-batch -n '__openai_batch_at retry' -l max-in-flight -r -f -d 'At most N batches at a time [all].'
+complete -c openai-batch -n '__openai_batch_at retry' -l max-cost -r -f -d 'Send nothing that may cost more in all, further attempts included.'
+complete -c openai-batch -n '__openai_batch_at retry' -l max-tokens -r -f -d 'Send nothing that may take more tokens in all, in and out.'
+complete -c openai-batch -n '__openai_batch_at retry' -l max-requests -r -f -d 'Send nothing where there are more requests.'
+complete -c openai-batch -n '__openai_batch_at retry' -l price-in -r -f -d 'What a batch costs for a million input tokens [the price list\'s].'
+complete -c openai-batch -n '__openai_batch_at retry' -l price-out -r -f -d 'The same for a million output tokens.'
 complete -c openai-batch -n '__openai_batch_at retry' -l delete-remote -d 'Delete the run\'s files at the provider, once its results are delivered.'
 complete -c openai-batch -n '__openai_batch_at retry' -l force -d 'Replace output files that exist.'
 complete -c openai-batch -n '__openai_batch_at retry' -s q -l quiet -d 'Say nothing on standard error but errors.'

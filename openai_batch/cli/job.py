@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,7 +79,7 @@ def _lasting(name: str | None) -> str | None:
 
 def rehearse(job: Job, place: "Place", reporter: Reporter) -> int:
     """Send nothing, print the record of what would be sent. Exit 5 where there are faults."""
-    from ..engine.plan import dry_run
+    from ..engine.rehearsal import dry_run
 
     with job.open() as stream:
         record, invalid = dry_run(
@@ -89,18 +89,24 @@ def rehearse(job: Job, place: "Place", reporter: Reporter) -> int:
             settings=job.settings(),
             place=place,
         )
-    reporter.close()
-    if console.is_terminal(sys.stdout):
-        from .tables import print_fields, rehearsal
-
-        print_fields(rehearsal(record))
-    else:
-        console.print_record(record)
+    show_forecast(record, reporter)
     if invalid:
         raise invalid
     if console.is_terminal(sys.stdout):
         reporter.say("nothing was sent")
     return exits.OK
+
+
+def show_forecast(record: Mapping[str, Any], reporter: Reporter) -> None:
+    """Print what an input holds and needs: a record, on a terminal a report."""
+    reporter.close()
+    if not console.is_terminal(sys.stdout):
+        console.print_record(record)
+        return
+    from .forecast import forecast
+    from .tables import print_fields
+
+    print_fields(forecast(record))
 
 
 def hand_over(

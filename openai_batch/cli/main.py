@@ -30,6 +30,7 @@ PROGRAM = "openai-batch"
 COMMANDS = {
     "example-prompts": "example_prompts",
     "create": "create",
+    "validate": "validate",
     "run": "run",
     "status": "status",
     "download": "download",

@@ -5,6 +5,7 @@ A metavar says what a value is, and so what the shells complete (see `documents.
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -13,7 +14,9 @@ import typer
 from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from ..engine.ceilings import Ceilings
     from ..providers.provider import Provider
+    from ..requests.price import Price
 
 Recorded = tuple[str, str | None]
 """The provider's name and base URL that an earlier run recorded."""
@@ -54,6 +57,17 @@ def parse_amount(text: str) -> float:
         amount = -1.0
     if not 0 <= amount < float("inf"):
         raise typer.BadParameter(f"{text!r} is not a number from 0 on")
+    return amount
+
+
+def parse_dollars(text: str) -> Decimal:
+    """US dollars, 0 or more, from `12.50` or `$1,250`."""
+    try:
+        amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
+    except ArithmeticError:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise typer.BadParameter(f"{text!r} is no amount of US dollars: write it as in 12.50")
     return amount
 
 
@@ -146,6 +160,51 @@ MaxInFlight = Annotated[
         help="At most N batches at a time [all].",
     ),
 ]
+MaxCost = Annotated[
+    Decimal | None,
+    typer.Option(
+        "--max-cost",
+        metavar="USD",
+        parser=parse_dollars,
+        help="Send nothing that may cost more in all, further attempts included.",
+    ),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens",
+        metavar="N",
+        parser=whole_number(1),
+        help="Send nothing that may take more tokens in all, in and out.",
+    ),
+]
+MaxRequests = Annotated[
+    int | None,
+    typer.Option(
+        "--max-requests",
+        metavar="N",
+        parser=whole_number(1),
+        help="Send nothing where there are more requests.",
+    ),
+]
+PriceIn = Annotated[
+    Decimal | None,
+    typer.Option(
+        "--price-in",
+        metavar="USD",
+        parser=parse_dollars,
+        help="What a batch costs for a million input tokens [the price list's].",
+    ),
+]
+PriceOut = Annotated[
+    Decimal | None,
+    typer.Option(
+        "--price-out",
+        metavar="USD",
+        parser=parse_dollars,
+        help="The same for a million output tokens.",
+    ),
+]
 Retry = Annotated[
     bool,
     typer.Option("--retry", help="Send failed requests of a cancelled or foreign batch again."),
@@ -158,6 +217,28 @@ Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID]...", help="Run or batch ids; `-` or none reads standard input."),
 ]
+
+
+def limits(
+    max_cost: Decimal | None = None, max_tokens: int | None = None, max_requests: int | None = None
+) -> "Ceilings | None":
+    """The user's ceilings; None where there are none."""
+    if max_cost is None and max_tokens is None and max_requests is None:
+        return None
+    from ..engine.ceilings import Ceilings
+
+    return Ceilings(max_cost, max_tokens, max_requests)
+
+
+def price(price_in: Decimal | None, price_out: Decimal | None) -> "Price | None":
+    """The user's own price. Raises UsageError where one of the two is missing."""
+    if price_in is None and price_out is None:
+        return None
+    if price_in is None or price_out is None:
+        raise UsageError("--price-in and --price-out go together: give both, 0 where it is free")
+    from ..requests.price import given_price
+
+    return given_price(price_in, price_out)
 
 
 class Access(NamedTuple):

@@ -5,6 +5,8 @@ is for eyes alone (the live display, tables, the sentences that explain an error
 grouped.
 """
 
+from math import floor, log10
+
 
 def size(size_bytes: int) -> str:
     """A size for people, in decimal units."""
@@ -25,3 +27,11 @@ def many(number: int, thing: str, things: str | None = None, *, group: bool = Fa
 def grouped(number: int) -> str:
     """A number as a screen shows it, its thousands apart."""
     return f"{number:,}"
+
+
+def money(amount: float) -> str:
+    """US dollars for people: two digits of what is small, whole dollars of what is large."""
+    if amount >= 1000:
+        return f"${amount:,.0f}"
+    decimals = 2 if amount >= 0.1 or amount <= 0 else 1 - floor(log10(amount))
+    return f"${amount:.{decimals}f}"

@@ -71,6 +71,11 @@ def run(
             help="Send a request N times in all [3].",
         ),
     ] = None,
+    max_cost: options.MaxCost = None,
+    max_tokens: options.MaxTokens = None,
+    max_requests: options.MaxRequests = None,
+    price_in: options.PriceIn = None,
+    price_out: options.PriceOut = None,
     new: Annotated[
         bool, typer.Option("--new", help="Go on although an unfinished run has the same input.")
     ] = False,
@@ -90,6 +95,7 @@ def run(
     openai-batch create prompts.txt | openai-batch run > results.jsonl
     openai-batch run -c requests.jsonl > run.json     (and later: download < run.json)
     openai-batch run --dry-run requests.jsonl
+    openai-batch run --max-cost 25 requests.jsonl
     """
     access = Access(provider, base_url, api_key)
     named = context.obj if isinstance(context.obj, NamedByBatch) else None
@@ -137,6 +143,8 @@ def run(
             "shard_bytes": shard_bytes,
             "max_in_flight": max_in_flight,
             "max_attempts": max_attempts,
+            "ceilings": options.limits(max_cost, max_tokens, max_requests),
+            "price": options.price(price_in, price_out),
         },
     )
     with reporting.reporter(job.input_file, quiet=quiet, all_faults=dry_run) as reporter:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ..providers.text import printable
 from . import console
-from .quantities import grouped, size
+from .quantities import grouped
 from .screen import Screen
 
 Record = Mapping[str, Any]
@@ -41,24 +41,6 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     fields = [(name, printable(value)) for name, value in fields]
     width = max(len(name) for name, _ in fields)
     _print(f"{screen.styled(name.ljust(width), _DIM)}{_GAP}{value}" for name, value in fields)
-
-
-def rehearsal(record: Record) -> list[tuple[str, str]]:
-    """What a dry run found, as fields."""
-    faults = record["faults"]
-    endpoints, models = record["endpoints"], record["models"]
-    fields = [
-        ("input", record["input_file"] or "standard input"),
-        ("requests", f"{grouped(record['requests'])} ({size(record['bytes'])})"),
-        ("batches", f"{grouped(record['shards'])}"),
-        ("provider", f"{record['provider']} {record['base_url'] or ''}"),
-        ("endpoint", ", ".join(endpoints) or "-"),
-        ("model" if len(models) == 1 else "models", ", ".join(map(str, models)) or "-"),
-    ]
-    if faults:
-        counts = ", ".join(f"{grouped(count)} {code}" for code, count in faults.items())
-        fields.append(("faults", counts))
-    return fields
 
 
 def table(

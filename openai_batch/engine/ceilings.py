@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..errors import CeilingExceeded, UsageError
+from ..errors import CeilingExceeded
 from ..requests.estimate import Needs
 from ..requests.price import Price
 
@@ -19,7 +19,7 @@ class Ceilings:
 
     @property
     def of_size(self) -> bool:
-        """Whether one depends on what is in the requests, so that all of them have to be counted."""
+        """Whether one depends on what is in the requests, so that all must be counted."""
         return self.cost is not None or self.tokens is not None
 
     def refusal(self, needs: Needs) -> CeilingExceeded | None:
@@ -81,14 +81,3 @@ def _cents(amount: Decimal) -> str:
     """Rounded up: an amount above a ceiling must not be shown as the ceiling."""
     digits = Decimal("0.01") if amount >= 1 else Decimal("0.000001")
     return f"{amount.quantize(digits, rounding='ROUND_UP'):,f}"
-
-
-def parse_dollars(text: str) -> Decimal:
-    """US dollars from `12.50` or `$12.50`. Raises UsageError for anything else."""
-    try:
-        amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
-    except ArithmeticError:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise UsageError(f"--max-cost {text!r} is no amount of US dollars: write it as in 12.50")
-    return amount

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .. import jsonl
 from ..errors import Fault
+from ..requests.estimate import Estimator, Needs
 from ..requests.faults import Faults
 from ..requests.unique import UniqueIds
 from ..requests.usual import Checked
@@ -32,6 +33,9 @@ _PROGRESS_EVERY = 20_000
 ProviderFor = Callable[[str | None], "Provider"]
 """Answers the provider for the model that the first request names."""
 
+EstimatorFor = Callable[["Provider"], Estimator]
+"""Answers who sums up what the requests need, of that provider."""
+
 
 @dataclass(slots=True)
 class Intake:
@@ -45,6 +49,8 @@ class Intake:
     """The URL of its requests; empty where there are none."""
     models: list[str]
     faults: Faults
+    needs: Needs | None
+    """What the requests without faults need; None where that was not asked for."""
 
 
 def take_in(
@@ -55,16 +61,18 @@ def take_in(
     *,
     shard_requests: int | None,
     shard_bytes: int | None,
+    estimator_for: EstimatorFor | None = None,
     keep: bool = True,
 ) -> "tuple[Intake, Provider]":
-    """Check all of `stream` and cut it; every fault is told, in the order of lines.
+    """Check all of `stream`, cut it and sum it up; every fault is told, in the order of lines.
 
     Without `keep` only ids are written. Raises StorageError where the disk is full.
     """
     head, blocks = _peek(stream)
     provider = provider_for(_first_model(head))
     writer = ShardWriter(spool, Limits.of(provider, shard_requests, shard_bytes), keep=keep)
-    taker = _Taker(rules(provider, shard_bytes), writer)
+    estimator = estimator_for(provider) if estimator_for else None
+    taker = _Taker(rules(provider, shard_bytes), writer, estimator)
     faults = Faults()
     progress = _PROGRESS_EVERY
     try:
@@ -90,6 +98,7 @@ def take_in(
         taker.endpoint,
         list(taker.models),
         faults,
+        None if estimator is None else estimator.finish(),
     )
     return taken, provider
 
@@ -123,8 +132,9 @@ def _first_model(head: bytes) -> str | None:
 class _Taker:
     """Takes requests in as they come: a whole block where all are alike, else one by one."""
 
-    def __init__(self, rules: Rules, writer: ShardWriter) -> None:
+    def __init__(self, rules: Rules, writer: ShardWriter, estimator: Estimator | None) -> None:
         self._writer = writer
+        self._estimator = estimator
         self._validator = Validator(rules, self._note)
         # Repeated ids are found last and belong between the others, so all wait for the end.
         self._faults = Notes(writer.folder)
@@ -180,6 +190,8 @@ class _Taker:
         self._unique.update(checked.custom_ids)
         self._numbers.add(self.rows, number, len(checked.custom_ids))
         self._writer.add(content, checked)
+        if self._estimator is not None:
+            self._estimator.take(number, content, len(checked.custom_ids))
         self.models.update(dict.fromkeys(checked.models))
         self.endpoint = self.endpoint or checked.url
         self.rows += len(checked.custom_ids)

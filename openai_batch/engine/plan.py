@@ -1,11 +1,18 @@
 """From input to shards: the whole input is validated and on disk before anything is sent."""
 
 import shutil
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, BinaryIO
 
-from ..errors import InputInvalid, StorageError, UsageError
+from ..errors import StorageError, UsageError
 from ..files import free_bytes, make_private_dir
+from ..requests.estimate import Estimator
+from ..requests.price import Price
+from ..requests.price_list import NoBatchPrice, batch_price
+from .ceilings import Ceilings
 from .events import Planned, Warned
 from .intake import Intake, ProviderFor, take_in
 from .journal import Journal, RunInfo
@@ -17,7 +24,11 @@ if TYPE_CHECKING:
 MAX_METADATA_KEYS = 15
 """OpenAI allows 16, and one is ours (Batch API reference, `metadata`)."""
 
-_OUTCOME = "nothing was sent"
+OUTCOME = "nothing was sent"
+"""What comes of an input with faults."""
+
+SAMPLED_BYTES = 4_000_000
+"""How much of an input is looked at completely for what it needs, where nothing depends on it."""
 _RESULT_BYTES_PER_REQUEST = 1_000
 """What a short answer takes; the check for free disk is a guard against the hopeless case only."""
 
@@ -34,6 +45,9 @@ class Settings:
     max_attempts: int = 3
     output_file: str | None = None
     error_file: str | None = None
+    ceilings: Ceilings = field(default_factory=Ceilings)
+    price: Price | None = None
+    """What the user says that a batch costs; None looks it up."""
 
     def __post_init__(self) -> None:
         if len(self.metadata) > MAX_METADATA_KEYS:
@@ -63,9 +77,9 @@ def plan(
     """Validate `stream` and record it as a new run; return its id. Sends nothing.
 
     On return the run is durable and `Run.open` can take it up. Raises InputInvalid where anything
-    is wrong with the input, UsageError where an unfinished run has the same input and provider
-    (unless `allow_twin`), StorageError where the disk is too full. After any of them nothing is
-    left behind.
+    is wrong with the input, CeilingExceeded where it needs more than the user allows, UsageError
+    where an unfinished run has the same input and provider (unless `allow_twin`), StorageError
+    where the disk is too full. After any of them nothing is left behind.
     """
     sweep(place)
     run_id = new_run_id(place.clock.now())
@@ -80,9 +94,14 @@ def plan(
                 place.on_event,
                 shard_requests=settings.shard_requests,
                 shard_bytes=settings.shard_bytes,
+                estimator_for=lambda provider: estimator(settings, place, provider, SAMPLED_BYTES),
             )
-            if invalid := planned.faults.verdict(input_name, _OUTCOME):
+            if invalid := planned.faults.verdict(input_name, OUTCOME):
                 raise invalid
+            needs = planned.needs
+            assert needs is not None
+            if above := settings.ceilings.refusal(needs):
+                raise above
             if not allow_twin:
                 _refuse_twin(planned, provider, place)
             _check_disk(planned, place)
@@ -103,6 +122,10 @@ def plan(
                 output_file=settings.output_file,
                 error_file=settings.error_file,
                 metadata=settings.metadata,
+                prices={model: price.to_fields() for model, price in needs.prices.items()},
+                estimate=needs.to_fields(),
+                max_cost_usd=_text(settings.ceilings.cost),
+                max_tokens=settings.ceilings.tokens,
             )
             Journal.create(place.journal_path(run_id), info, planned.shards).close()
         except BaseException:
@@ -112,47 +135,26 @@ def plan(
     return run_id
 
 
-def dry_run(
-    stream: BinaryIO,
-    *,
-    input_name: str | None,
-    provider_for: ProviderFor,
-    settings: Settings,
-    place: Place,
-) -> tuple[dict[str, Any], InputInvalid | None]:
-    """Plan `stream` without keeping it; return what would be sent as a record, and what forbids it.
+def estimator(
+    settings: Settings, place: Place, provider: "Provider", whole_bytes: int
+) -> Estimator:
+    """Who sums up what requests to `provider` need. Where a ceiling depends on it, all are counted:
+    otherwise all of an input up to `whole_bytes`, and a sample of what follows."""
+    at = datetime.fromtimestamp(place.clock.now(), UTC)
+    given = settings.price
 
-    Each fault is also sent as an event. Nothing is sent, no key is needed, nothing is left behind.
-    """
-    run_id = new_run_id(place.clock.now())
-    with driving(place, run_id):
-        try:
-            spool = place.spool(run_id)
-            make_private_dir(spool.folder)
-            planned, provider = take_in(
-                stream,
-                provider_for,
-                spool,
-                place.on_event,
-                shard_requests=settings.shard_requests,
-                shard_bytes=settings.shard_bytes,
-                keep=False,
-            )
-        finally:
-            shutil.rmtree(place.folder(run_id), ignore_errors=True)
-    record = {
-        "object": "dry_run",
-        "input_file": input_name,
-        "provider": provider.name,
-        "base_url": provider.base_url,
-        "requests": planned.requests,
-        "shards": len(planned.shards),
-        "bytes": planned.size_bytes,
-        "models": planned.models,
-        "endpoints": [planned.endpoint] if planned.endpoint else [],
-        "faults": dict(planned.faults.codes),
-    }
-    return record, planned.faults.verdict(input_name, _OUTCOME)
+    def price_of(model: str) -> Price | NoBatchPrice:
+        return given or batch_price(model, at, api_url=provider.base_url)
+
+    return Estimator(
+        price_of,
+        sys.maxsize if settings.ceilings.of_size else whole_bytes,
+        names_are_true=not provider.starts_server,
+    )
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
 
 
 def _refuse_twin(planned: Intake, provider: "Provider", place: Place) -> None:

@@ -4,11 +4,15 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from ..errors import Fault, InputInvalid
 
 KEPT_FAULTS = 100
 """How many faults are kept for showing. All are counted."""
+
+KEPT_LINES = 10
+"""How many lines with faults of each code are kept."""
 
 _POSITION = re.compile(r": line \d+ column (\d+) \(char \d+\)$")
 
@@ -25,6 +29,8 @@ class Faults:
         self.first: list[Fault] = []
         self.codes: Counter[str] = Counter()
         """How many there are of each code."""
+        self.lines: dict[str, list[int]] = {}
+        """The first lines with faults of each code; none for a fault of the whole input."""
         self._lines = 0
         self._last_line: int | None = None
 
@@ -32,11 +38,20 @@ class Faults:
         """Take note of one fault."""
         self.count += 1
         self.codes[fault.code] += 1
+        lines = self.lines.setdefault(fault.code, [])
+        if fault.line is not None and len(lines) < KEPT_LINES and fault.line not in lines:
+            lines.append(fault.line)
         if fault.line != self._last_line:
             self._lines += 1
             self._last_line = fault.line
         if len(self.first) < KEPT_FAULTS:
             self.first.append(fault)
+
+    def to_fields(self) -> dict[str, Any]:
+        """As a record has them: of each code how many there are, and the first lines."""
+        return {
+            code: {"count": count, "lines": self.lines[code]} for code, count in self.codes.items()
+        }
 
     def verdict(self, input_name: str | None, outcome: str) -> InputInvalid | None:
         """The sum of the faults, and what to do about them; None where there are none.

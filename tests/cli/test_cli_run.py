@@ -101,9 +101,10 @@ def test_force_replaces_a_file_and_never_a_device(cli: Cli) -> None:
 
 
 def test_dry_run_needs_no_key_sends_nothing_and_says_what_it_would(nobody: Cli) -> None:
-    """The record counts requests, shards, bytes, models and endpoints."""
+    """The record has sums, tokens, cost with the price it follows from, and no faults."""
     path = nobody.write("in.jsonl", *chats(3))
-    ended = nobody("run", "-n", "in.jsonl", "--shard-requests", "2")
+    price = ("--price-in", "0.25", "--price-out", "$2")
+    ended = nobody("run", "-n", "in.jsonl", "--shard-requests", "2", *price)
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.records == [
         {
@@ -116,6 +117,19 @@ def test_dry_run_needs_no_key_sends_nothing_and_says_what_it_would(nobody: Cli) 
             "bytes": path.stat().st_size,
             "models": ["gpt-4o-mini"],
             "endpoints": ["/v1/chat/completions"],
+            "tokens": {"input": 24, "input_max": 24, "output_max": None, "estimate": False},
+            "cost_usd": {"low": 0.000006, "high": None},
+            "prices": [
+                {
+                    "model": "gpt-4o-mini",
+                    "input": 0.25,
+                    "output": 2.0,
+                    "tiers": False,
+                    "since": None,
+                    "source": "given",
+                }
+            ],
+            "no_price": None,
             "faults": {},
         }
     ]
@@ -128,7 +142,9 @@ def test_dry_run_prints_every_fault_with_its_line(nobody: Cli) -> None:
     ended = nobody("run", "-n", "-q", "-p", "openai", "in.jsonl")
     lines = ended.stderr.splitlines()
     assert ended.code == 5
-    assert ended.records[0]["faults"]["invalid_json_line"] == 150
+    assert ended.records[0]["faults"] == {
+        "invalid_json_line": {"count": 150, "lines": list(range(1, 11))}
+    }
     assert lines[0].startswith("in.jsonl:1: ")
     assert lines[149].startswith("in.jsonl:150: ")
     assert lines[0].endswith(" [invalid_json_line]")

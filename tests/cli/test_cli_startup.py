@@ -30,7 +30,7 @@ def loaded(cli: Cli, *arguments: str) -> set[str]:
         (["--version"], {"sqlite3", "platformdirs"}),
         (["example-prompts"], {"sqlite3"}),
         (["create", "--model", "m"], {"sqlite3"}),
-        (["run", "--dry-run", "in.jsonl"], set()),
+        (["validate", "in.jsonl"], set()),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -48,3 +48,11 @@ def test_a_command_does_not_load_the_others(nobody: Cli) -> None:
     modules = loaded(nobody, "create", "--model", "m")
     assert "openai_batch.cli.create" in modules
     assert not modules & {"openai_batch.cli.run", "openai_batch.cli.serve", "openai_batch.cli.live"}
+
+
+def test_a_dry_run_does_not_load_the_sdk(nobody: Cli) -> None:
+    """It loads the price list, and what that needs, but nothing that speaks to a provider."""
+    nobody.write("in.jsonl", *chats(1))
+    names = {module.split(".")[0] for module in loaded(nobody, "run", "--dry-run", "in.jsonl")}
+    assert "genai_prices" in names
+    assert names & {"openai", "rich", "starlette", "uvicorn"} == set()

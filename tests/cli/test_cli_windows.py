@@ -214,16 +214,20 @@ def test_failures_are_followed_by_the_command_that_sends_them_again(cli: Cli) ->
 def test_a_rehearsal_is_a_summary(nobody: Cli) -> None:
     """`--dry-run` on a terminal says what would be sent, field by field."""
     nobody.write("in.jsonl", *chats(3), {"custom_id": "r9"})
-    with terminal(nobody, "run", "--dry-run", "in.jsonl", columns=120) as screen:
+    price = ("--price-in", "0.25", "--price-out", "2")
+    with terminal(nobody, "run", "--dry-run", "in.jsonl", *price, columns=120) as screen:
         assert screen.end() == 5
-        assert screen.lines[-8:] == [
+        assert screen.lines[-11:] == [
             "input     in.jsonl",
             "requests  3 (465 bytes)",
             "batches   1",
             "provider  openai https://api.openai.com/v1",
             "endpoint  /v1/chat/completions",
             "model     gpt-4o-mini",
-            "faults    3 missing_required_parameter",
+            "tokens    24 in, no ceiling on what comes out",
+            "cost      $0.0000060 or more, without an upper bound",
+            "price     $0.25 in and $2 out for a million tokens of gpt-4o-mini (given)",
+            "faults    3 missing_required_parameter: line 4",
             "openai-batch: 3 faults in 1 line of in.jsonl; nothing was sent: mend the lines named, "
             "and run this again",
         ]

@@ -37,6 +37,7 @@ def test_each_command_has_a_page() -> None:
     commands = {
         "example-prompts",
         "create",
+        "validate",
         "run",
         "status",
         "download",

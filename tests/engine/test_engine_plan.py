@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from engine_fakes import Bench, ids_as_input, jsonl, request
 
 from openai_batch.engine.events import FaultFound, Planned, Warned
-from openai_batch.engine.plan import Settings, dry_run
+from openai_batch.engine.plan import Settings
+from openai_batch.engine.rehearsal import dry_run
 from openai_batch.engine.runs import list_runs
 from openai_batch.errors import InputInvalid, StorageError, UsageError
 
@@ -218,7 +220,12 @@ def test_a_dry_run_leaves_nothing(bench: Bench) -> None:
         "bytes": len(content),
         "models": ["m"],
         "endpoints": ["/v1/chat/completions"],
-        "faults": {"duplicate_custom_id": 1},
+        "tokens": {"input": 32, "input_max": 316, "output_max": None, "estimate": True},
+        "cost_usd": None,
+        "prices": [],
+        "no_price": f"genai-prices {version('genai-prices')} has no price of m at http://p/v1; "
+        "give the provider's own with --price-in and --price-out",
+        "faults": {"duplicate_custom_id": {"count": 1, "lines": [4]}},
     }
     assert str(invalid).startswith("1 fault in 1 line of in.jsonl; nothing was sent: ")
     assert list(bench.place.runs.iterdir()) == []

@@ -28,6 +28,7 @@ METAVARS = {
     "SIZE": FREE,
     "TEXT": FREE,
     "URL": FREE,
+    "USD": FREE,
 }
 """Each metavar, and of which kind its values are."""
 
