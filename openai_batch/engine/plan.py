@@ -138,13 +138,15 @@ def plan(
 def estimator(
     settings: Settings, place: Place, provider: "Provider", whole_bytes: int
 ) -> Estimator:
-    """Who sums up what requests to `provider` need. Where a ceiling depends on it, all are counted:
-    otherwise all of an input up to `whole_bytes`, and a sample of what follows."""
+    """Who sums up what requests to `provider` need: all of an input up to `whole_bytes`, and a
+    sample of what follows; every request where a ceiling depends on it."""
     at = datetime.fromtimestamp(place.clock.now(), UTC)
     given = settings.price
 
     def price_of(model: str) -> Price | NoBatchPrice:
-        return given or batch_price(model, at, api_url=provider.base_url)
+        return given or batch_price(
+            model, at, api_url=provider.base_url, provider_id=provider.price_list
+        )
 
     return Estimator(
         price_of,

@@ -72,6 +72,8 @@ class Provider:
     """Shell-style patterns of the model names that mean this provider."""
     other_models: tuple[str, ...] = ()
     """Patterns of names that `models` would catch wrongly."""
+    price_list: str | None = None
+    """What genai-prices calls it, for the price of a batch. None: it is known by its address."""
     adapter: str = "openai"
     """How it is spoken to: one of ADAPTERS."""
 
