@@ -21,6 +21,7 @@ SECTIONS = {
     "Try it: two commands": "先试一试：两条命令",
     "Install": "安装",
     "In a pipeline": "用在管道里",
+    "Know before you pay": "花钱之前先算清楚",
     "In CI: submit now, collect later": "用在 CI 里：先提交，后取结果",
     "After Ctrl-C, a crash, a reboot": "中断、崩溃、重启之后",
     "Looking after runs": "管理任务",

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="README's commands are f
 ALL = ["line-1", "two", "bad", "four"]
 """input.jsonl: README's own request, and three more, one of which the echo refuses."""
 
-PRUNED = [*["run completed"] * 5, "run cancelled", "run completed"]
+PRUNED = [*["run completed"] * 6, "run cancelled", "run completed"]
 """What `list` shows in the end: each run above, in the order in which they began."""
 
 
@@ -59,6 +59,17 @@ STEPS = [
         "openai-batch create --embedding --model text-embedding-3-small documents.txt"
         " | openai-batch run > vectors.jsonl",
         leaves={"vectors.jsonl": ["line-1", "line-2"]},
+    ),
+    Step(
+        "openai-batch create --model gpt-4o-mini --param max_completion_tokens=200 prompts.txt"
+        " > capped.jsonl",
+        leaves={"capped.jsonl": ["line-1", "line-2", "line-3"]},
+    ),
+    Step("openai-batch validate capped.jsonl", leaves={"-": ["validation"]}),
+    Step("openai-batch run --dry-run capped.jsonl", leaves={"-": ["dry_run"]}),
+    Step(
+        "openai-batch run --max-cost 25 capped.jsonl > results.jsonl",
+        leaves={"results.jsonl": ["line-1", "line-2", "line-3"]},
     ),
     Step("openai-batch run -c input.jsonl > run.json", leaves={"run.json": ["run in_progress"]}),
     Step("openai-batch status < run.json", leaves={"-": ["run completed"]}, elsewhere=True),
