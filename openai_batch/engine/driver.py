@@ -35,6 +35,7 @@ from .scheduler import (
     Upload,
     View,
 )
+from .spending import prices_of
 from .spool import Spool
 from .states import Phase, RunState, Shard, was_cancelled
 from .submit import create, find, label_of, made_already
@@ -72,6 +73,7 @@ class Driver:
         self._max_in_flight = max_in_flight
         self._can_list = can_list
         self._look_first = look_first and can_list
+        self._prices = prices_of(journal.info)
         # One for each call that may be under way: a look must not wait for a long upload to end,
         # nor a `create` whose intent is recorded.
         self._pool = Pool(threads=scheduler.MAX_UPLOADS + scheduler.MAX_HARVESTS + 2)
@@ -204,6 +206,8 @@ class Driver:
                     client,
                     may_retry=self._may_retry(state.shards[index]),
                     accept_gaps=self._receipts.gaps_are_final(index),
+                    model=self._journal.info.model,
+                    prices=self._prices,
                 )
                 return lambda: harvest(job)
 

@@ -20,6 +20,24 @@ class ShardPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """Tokens that an attempt's results took of one model, as they say themselves.
+
+    Where the model's price has tiers, each has sums of its own: of the requests whose input has
+    more than `above` tokens. `model` is None where results do not name it.
+    """
+
+    model: str | None
+    above: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A fact in the journal. Subclasses are its kinds; names and fields are stored."""
 
@@ -153,6 +171,9 @@ class Harvested(Entry):
     Counts are of the whole shard after this attempt. `retryable` rows failed in a way that another
     attempt may mend; they are part of `failed` and `missing`. `unconfirmed` are the retryable rows
     of which the provider did not say that they were not executed.
+
+    `usage` is of this attempt alone, and None where nobody looked: older versions did not.
+    `unmetered` successes of it do not say what they took.
     """
 
     shard: int
@@ -164,6 +185,8 @@ class Harvested(Entry):
     unconfirmed: int
     repeated: int = 0
     foreign: int = 0
+    usage: tuple[ModelUsage, ...] | None = None
+    unmetered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,4 +260,6 @@ def from_fields(kind: str, fields: dict[str, Any]) -> Entry:
     """The entry that `to_fields` came from. Raises KeyError or TypeError for what it cannot be."""
     if kind == ShardSplit.kind:
         fields = {**fields, "into": tuple(ShardPlan(**plan) for plan in fields["into"])}
+    if kind == Harvested.kind and fields.get("usage") is not None:
+        fields = {**fields, "usage": tuple(ModelUsage(**sums) for sums in fields["usage"])}
     return KINDS[kind](**fields)

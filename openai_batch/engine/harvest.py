@@ -5,7 +5,7 @@ custom_ids, and what is left over is missing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard, cast
@@ -14,11 +14,13 @@ from .. import jsonl
 from ..errors import ProviderUnavailable, RunDamaged, StorageError
 from ..files import BUFFER_BYTES, replacing
 from ..providers.interface import Reader
+from ..requests.price import Price
 from .entries import Harvested, RetryPlanned
 from .pool import Lane
 from .results import parse_result, succeeded
 from .spool import Outcome, ResultIndex, Source, Spool, source_code
 from .states import Attempt, Shard
+from .usage import Meter
 
 
 class Gaps(ProviderUnavailable):
@@ -39,6 +41,10 @@ class HarvestJob:
     may_retry: bool
     accept_gaps: bool
     """Whether rows that the files do not hold are missing for good, or worth another download."""
+    model: str | None
+    """What all requests ask for; None where they differ, or nobody knows."""
+    prices: Mapping[str, Price]
+    """Of each model that has one: where that has tiers, tokens are summed for each."""
 
 
 def harvest(job: HarvestJob) -> tuple[Harvested, RetryPlanned | None]:
@@ -85,6 +91,8 @@ def _account(job: HarvestJob, files: dict[Source, Path]) -> tuple[Harvested, Ret
         unconfirmed=len(retryable) - tally.unexecuted,
         repeated=tally.repeated,
         foreign=tally.foreign,
+        usage=tally.meter.sums(),
+        unmetered=tally.meter.unmetered,
     )
     if not (job.may_retry and retryable and known):
         return harvested, None
@@ -137,6 +145,7 @@ def _sync(path: Path) -> None:
 @dataclass(slots=True)
 class _Tally:
     index: ResultIndex
+    meter: Meter
     missing_now: int = 0
     unexecuted: int = 0
     repeated: int = 0
@@ -146,14 +155,15 @@ class _Tally:
 
 def _reconcile(job: HarvestJob, ids: list[str], files: dict[Source, Path]) -> _Tally:
     attempt = job.shard.current
-    tally = _Tally(_previous_index(job, len(ids)))
-    index = tally.index
+    tally = _Tally(_previous_index(job, len(ids)), Meter(job.model, job.prices))
+    index, meter = tally.index, tally.meter
     rows = {custom_id: row for row, custom_id in enumerate(ids)}
     taken = bytearray(_CLOSED * (outcome in _SETTLED) for outcome in index.outcomes)
     unexecuted: set[int] = set()
+    metered: set[int] = set()  # of the rows that failed so far
     for source, path in files.items():
         code = source_code(attempt.number, source)
-        for offset, line in _take_successes(path, rows, taken, index, code):
+        for offset, line in _take_successes(path, rows, taken, tally, code):
             result = parse_result(line)
             if result is None:
                 tally.unreadable += 1
@@ -171,13 +181,16 @@ def _reconcile(job: HarvestJob, ids: list[str], files: dict[Source, Path]) -> _T
             if result.unexecuted:
                 unexecuted.add(row)
             index.put(row, result.outcome, code, offset, len(line))
+            succeeded = result.outcome == Outcome.SUCCEEDED
+            if row not in metered and meter.add(result.answer, succeeded=succeeded):
+                metered.add(row)
     tally.missing_now = attempt.rows - taken.count(_ANSWERED)
     tally.unexecuted = sum(index.outcomes[row] == Outcome.RETRYABLE for row in unexecuted)
     return tally
 
 
 def _take_successes(
-    path: Path, rows: dict[str, int], taken: bytearray, index: ResultIndex, code: int
+    path: Path, rows: dict[str, int], taken: bytearray, tally: _Tally, code: int
 ) -> Iterator[tuple[int, bytes]]:
     """Enter what is plain, which nearly everything is; yield every other line with its offset.
 
@@ -185,12 +198,13 @@ def _take_successes(
     """
     offset = 0
     for block in _blocks(path):
-        ids = succeeded(block)
-        found = None if ids is None else list(map(rows.get, ids))
-        if found is None or not _are_waiting(found, taken):
+        ids, answers = succeeded(block) or ((), ())
+        found = list(map(rows.get, ids))
+        if not found or not _are_waiting(found, taken):
             yield from _lines(block, offset)
         else:
-            index.put_successes(found, code, offset, map(len, block.split(b"\n")))
+            tally.index.put_successes(found, code, offset, map(len, block.split(b"\n")))
+            tally.meter.add_all(answers)
             for row in found:
                 taken[row] = _ANSWERED
         offset += len(block)

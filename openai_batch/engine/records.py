@@ -1,11 +1,14 @@
 """A run as a record: one JSON object that one command prints and the next one reads."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from ..providers.interface import BatchSnapshot, BatchStatus
 from .journal import RunInfo
+from .spending import Spent, spent, told_by_batch
 from .states import Phase, RunState, Shard, settled
+from .usage import Tokens, added
 
 
 def record(
@@ -45,7 +48,7 @@ def record(
             "missing": missing,
         },
         "created_at": int(info.created_at),
-        "usage": _usage(shards, live),
+        **_spending(info, spent(info, state, live)),
         "resent_unconfirmed": resent_unconfirmed(state),
         "input_file": info.input_name,
         "output_file": _delivered(state, "output_file", info.output_file),
@@ -95,7 +98,18 @@ def as_openai_batch(info: RunInfo, state: RunState, batch_id: str) -> dict[str, 
         }
         if reasons
         else None,
+        "usage": _openai_usage(spent(info, state).tokens),
         "metadata": info.metadata,
+    }
+
+
+def _openai_usage(tokens: Tokens | None) -> dict[str, Any] | None:
+    return tokens and {
+        "input_tokens": tokens.input,
+        "input_tokens_details": {"cached_tokens": tokens.cached},
+        "output_tokens": tokens.output,
+        "output_tokens_details": {"reasoning_tokens": tokens.reasoning},
+        "total_tokens": tokens.total,
     }
 
 
@@ -169,31 +183,35 @@ def resent_unconfirmed(state: RunState) -> int:
     )
 
 
-def _usage(shards: Iterable[Shard], live: Mapping[str, BatchSnapshot]) -> dict[str, int] | None:
-    """Tokens as the batches report them, summed; None where none does."""
-    total: dict[str, int] = {}
-    for shard in shards:
-        for attempt in shard.attempts:
-            snapshot = live.get(attempt.batch_id or "")
-            seen = attempt.seen.usage if attempt.seen else None
-            for name, value in _flat(snapshot.usage if snapshot else seen):
-                total[name] = total.get(name, 0) + value
-    return total or None
+def _spending(info: RunInfo, spent: Spent) -> dict[str, Any]:
+    """What a run used and cost, and what it was thought to. Numbers that nobody knows are None."""
+    cost, several = spent.cost, len(spent.by_model) > 1
+    by_model = {model: _numbers(tokens) for model, tokens in sorted(spent.by_model.items())}
+    return {
+        "usage": _numbers(spent.tokens) if spent.tokens else None,
+        **({"usage_by_model": by_model} if several else {}),
+        "cost_usd": _dollars(cost.batch) if cost else None,
+        "realtime_cost_usd": _dollars(cost.realtime) if cost else None,
+        "estimate": info.estimate,
+    }
 
 
-def _flat(usage: Mapping[str, Any] | None) -> Iterable[tuple[str, int]]:
-    if not usage:
-        return
-    for name in ("input_tokens", "output_tokens", "total_tokens"):
-        if isinstance(usage.get(name), int):
-            yield name, usage[name]
-    for group, name in (
-        ("input_tokens_details", "cached_tokens"),
-        ("output_tokens_details", "reasoning_tokens"),
-    ):
-        details = usage.get(group)
-        if isinstance(details, Mapping) and isinstance(details.get(name), int):
-            yield name, details[name]
+def _numbers(tokens: Tokens) -> dict[str, int]:
+    return {
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "total_tokens": tokens.total,
+        "cached_tokens": tokens.cached,
+        "reasoning_tokens": tokens.reasoning,
+    }
+
+
+_DOLLAR_DIGITS = 9
+"""Behind the point: one token costs less than a millionth of a dollar."""
+
+
+def _dollars(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(round(amount, _DOLLAR_DIGITS))
 
 
 def _delivered(state: RunState, name: str, planned: str | None) -> str | None:
@@ -212,10 +230,7 @@ def record_of_batches(
     """
     snapshots = list(snapshots)
     counted = [s.counts for s in snapshots if s.counts]
-    usage: dict[str, int] = {}
-    for snapshot in snapshots:
-        for name, value in _flat(snapshot.usage):
-            usage[name] = usage.get(name, 0) + value
+    taken = [tokens for s in snapshots if (tokens := told_by_batch(s.usage))]
     created = [s.created_at for s in snapshots if s.created_at]
     told = reference.get
     return {
@@ -235,7 +250,10 @@ def record_of_batches(
             "missing": 0,
         },
         "created_at": told("created_at") or (int(min(created)) if created else None),
-        "usage": usage or None,
+        "usage": _numbers(added(*taken)) if taken else None,
+        "cost_usd": None,
+        "realtime_cost_usd": None,
+        "estimate": told("estimate"),
         "resent_unconfirmed": told("resent_unconfirmed", 0),
         "input_file": told("input_file"),
         "output_file": told("output_file"),

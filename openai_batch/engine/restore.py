@@ -91,6 +91,8 @@ def restore(journal: Journal, client: Reader, spool: Spool) -> None:
                         client,
                         may_retry=False,
                         accept_gaps=True,
+                        model=journal.info.model,
+                        prices={},  # what it took is recorded already
                     )
                 )
 

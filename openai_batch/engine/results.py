@@ -7,17 +7,20 @@ import msgspec
 from .. import jsonl
 from ..blocks import Unreadable, decode_block
 from .spool import Outcome
+from .usage import Answer, answer_in
 
 _NOT_EXECUTED_CODES = {"batch_expired", "batch_cancelled"}
 _RETRYABLE_STATUSES = {408, 409, 429}
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """One result line. `unexecuted`: the provider says that the request was not carried out."""
+    """One result line. `unexecuted`: the provider says that the request was not carried out;
+    `answer`: what its body says of tokens, where it has one."""
 
     custom_id: str
     outcome: Outcome
     unexecuted: bool = False
+    answer: Answer | None = None
 
 
 def parse_result(line: bytes) -> Result | None:
@@ -32,16 +35,19 @@ def parse_result(line: bytes) -> Result | None:
         return _parse_closely(line)
     if not jsonl.is_utf8(line):
         return None
-    return Result(success.custom_id, Outcome.SUCCEEDED)
+    return Result(success.custom_id, Outcome.SUCCEEDED, answer=success.response.body)
 
 
-def succeeded(block: bytes) -> list[str] | None:
-    """The custom_ids of lines that are all plain successes; None where any is something else."""
+def succeeded(block: bytes) -> tuple[list[str], list[Answer]] | None:
+    """The custom_ids and answers of lines that are all plain successes; None where any is not."""
     successes = decode_block(_SUCCESSES, block)
-    return None if successes is None else [success.custom_id for success in successes]
+    if successes is None:
+        return None
+    ids = [success.custom_id for success in successes]
+    return ids, [success.response.body for success in successes]
 
 
-class _Body(msgspec.Struct, gc=False):
+class _Body(Answer, gc=False):
     error: None = None
 
 
@@ -73,13 +79,15 @@ def _parse_closely(line: bytes) -> Result | None:
     response = result.get("response")
     response = response if isinstance(response, dict) else {}
     status = _status(response.get("status_code"))
-    if not error and 200 <= status < 300 and not _body_error(response.get("body")):
-        return Result(custom_id, Outcome.SUCCEEDED)
+    body = response.get("body")
+    answer = _answer(body)
+    if not error and 200 <= status < 300 and not _body_error(body):
+        return Result(custom_id, Outcome.SUCCEEDED, answer=answer)
     code = error.get("code") if isinstance(error, dict) else None
     unexecuted = code in _NOT_EXECUTED_CODES or status == 429
     if code in _NOT_EXECUTED_CODES or status == 0 or status in _RETRYABLE_STATUSES or status >= 500:
-        return Result(custom_id, Outcome.RETRYABLE, unexecuted)
-    return Result(custom_id, Outcome.FAILED)
+        return Result(custom_id, Outcome.RETRYABLE, unexecuted, answer)
+    return Result(custom_id, Outcome.FAILED, answer=answer)
 
 
 def reasons(line: bytes) -> frozenset[str]:
@@ -118,3 +126,12 @@ def _status(value: Any) -> int:
 def _body_error(body: Any) -> bool:
     # Some servers send the body as a JSON text; a success stays a success there.
     return isinstance(body, dict) and bool(body.get("error"))
+
+
+def _answer(body: Any) -> Answer | None:
+    if isinstance(body, str):
+        try:
+            body = jsonl.parse(body.encode())
+        except ValueError:
+            return None
+    return answer_in(body) if isinstance(body, dict) else None

@@ -4,7 +4,7 @@ Money is Decimal, rounded by whoever shows it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple, Self
@@ -72,6 +72,21 @@ class Price:
         """Whether a long request costs more a token; sums of tokens then have no price."""
         rates: Iterable[Rate | None] = (getattr(self, name) for name in _RATES)
         return any(rate is not None and rate.tiers for rate in rates)
+
+    @property
+    def tier_starts(self) -> tuple[int, ...]:
+        """The numbers of input tokens beyond which anything here costs another price, ascending."""
+        prices = [self, self.standard] if self.standard else [self]
+        rates = [getattr(price, name) for price in prices for name in _RATES]
+        return tuple(sorted({start for rate in rates if rate for start, _ in rate.tiers}))
+
+    def beyond(self, input_tokens: int) -> Self:
+        """The price without tiers that requests with more input tokens have, up to the next tier;
+        sums of such requests have it, too."""
+        rates = {name: getattr(self, name) for name in _RATES}
+        flat: Any = {name: rate and Rate(rate.at(input_tokens + 1)) for name, rate in rates.items()}
+        standard = self.standard and self.standard.beyond(input_tokens)
+        return replace(self, **flat, standard=standard)
 
     def cost(self, input: int, output: int, cached: int = 0, cache_written: int = 0) -> Decimal:
         """US dollars for one request, or for the sum of several where `has_tiers` is false.

@@ -268,6 +268,8 @@ class Ended:
                 self.client,
                 may_retry=may_retry,
                 accept_gaps=accept_gaps,
+                model="m",
+                prices={},
             )
         )
         last = self.attempts[-1]
@@ -309,6 +311,8 @@ def test_rows_are_counted_by_id(tmp_path: Path) -> None:
         unconfirmed=2,
         repeated=1,
         foreign=1,
+        usage=(),
+        unmetered=2,
     )
     assert shard.retry is not None
     assert (shard.retry.attempt, shard.retry.rows) == (2, 3)
