@@ -38,6 +38,8 @@ def resume(
     interval: options.Interval = None,
     timeout: options.Timeout = None,
     max_in_flight: options.MaxInFlight = None,
+    max_cost: options.MaxCost = None,
+    max_tokens: options.MaxTokens = None,
     resubmit: options.Resubmit = False,
     retry: options.Retry = False,
     delete_remote: options.DeleteRemote = False,
@@ -73,6 +75,7 @@ def resume(
                 interval_s=interval,
                 timeout_s=timeout,
                 max_in_flight=max_in_flight,
+                ceilings=options.limits(max_cost, max_tokens),
             ) as run,
         ):
             reporter.about(found)

@@ -44,7 +44,8 @@ class Ceilings:
             elif needs.cost_high is None:
                 yield f"--max-cost cannot be kept: {_why_unbounded(needs)}"
             elif needs.cost_high > self.cost:
-                yield f"up to ${_cents(needs.cost_high)} is more than --max-cost ${self.cost:f}"
+                most = shown_dollars(needs.cost_high)
+                yield f"up to ${most} is more than --max-cost ${self.cost:f}"
 
 
 def _why_unbounded(needs: Needs) -> str:
@@ -77,7 +78,7 @@ def _standard(price: Price | None) -> str:
     return f"; outside a batch it asks ${price.input.base} in and ${price.output.base} out"
 
 
-def _cents(amount: Decimal) -> str:
-    """Rounded up: an amount above a ceiling must not be shown as the ceiling."""
+def shown_dollars(amount: Decimal) -> str:
+    """An amount for people, rounded up: what is above a ceiling must not look like the ceiling."""
     digits = Decimal("0.01") if amount >= 1 else Decimal("0.000001")
     return f"{amount.quantize(digits, rounding='ROUND_UP'):,f}"

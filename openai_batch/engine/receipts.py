@@ -17,6 +17,7 @@ from ..poller import Look as PollerLook
 from ..poller import Poller
 from ..providers.interface import BatchSnapshot, BatchStatus
 from . import entries
+from .budget import Budget
 from .doubts import Doubts
 from .duplicates import Duplicates, find_duplicates
 from .events import (
@@ -66,6 +67,7 @@ class Receipts:
         journal: Journal,
         spool: Spool,
         *,
+        budget: Budget,
         clock: Clock,
         tell: OnEvent,
         poller: Poller,
@@ -76,6 +78,7 @@ class Receipts:
         idempotent: bool,
     ):
         self._journal = journal
+        self._budget = budget
         self._clock = clock
         self._tell = tell
         self._poller = poller
@@ -301,6 +304,9 @@ class Receipts:
     ) -> None:
         self._gaps.pop(shard.plan.index, None)
         self.doubts.results_are_here(shard)
+        if retry and (refusal := self._budget.refusal(self._journal.state, harvested, retry)):
+            self._tell(Warned(refusal))
+            retry = None
         self._record(harvested, *([retry] if retry else []))
         self._tell(
             ShardHarvested(

@@ -2,11 +2,20 @@
 
 import contextlib
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from ..errors import GaveUp, OutcomeUnknown, ProviderError, StillRunning, UsageError
+from ..errors import (
+    CeilingExceeded,
+    GaveUp,
+    OutcomeUnknown,
+    ProviderError,
+    StillRunning,
+    UsageError,
+)
 from ..providers.interface import BatchClient
+from .budget import Budget, Further
+from .ceilings import Ceilings
 from .deliver import Delivery, deliver, record_delivery
 from .driver import Driver, in_phase
 from .entries import Reopened, SendingAllowed
@@ -50,12 +59,14 @@ class Run:
         interval_s: float | None = None,
         timeout_s: float | None = None,
         max_in_flight: int | None = None,
+        ceilings: Ceilings | None = None,
         fresh: bool = False,
     ):
         """Take the run's lock and read its journal; calls nobody.
 
         `fresh`: it was planned just now, so that nobody else can have gone on with it.
         `interval_s` fixes the poll interval, `timeout_s` ends the whole drive (both in seconds).
+        `ceilings` hold instead of those that it was planned with.
         Raises RunLocked where another process drives it, RunDamaged where it cannot be read.
         """
         self._stack = contextlib.ExitStack()
@@ -63,6 +74,7 @@ class Run:
         self._provider = provider
         self._interval_s = interval_s
         self._timeout_s = timeout_s
+        self._ceilings = ceilings
         self._fresh = fresh
         self._client: BatchClient | None = None
         self._driver: Driver | None = None
@@ -170,7 +182,8 @@ class Run:
 
         Those are shards whose `create` got no reply that can be cleared up, and batches that the
         provider does not know, that ended without files, or that do not end. What may only be late
-        is waited for first. Their requests may be paid for twice.
+        is waited for first. Their requests may be paid for twice. Raises CeilingExceeded where that
+        may be more than the user allows.
         """
         if not self._may_send:
             raise UsageError(
@@ -185,6 +198,7 @@ class Run:
             driver.step(may_submit=False)
             driver.drive(lambda state: not doubts.pending(), may_submit=False)
         lost = [self.state.shards[index] for index in sorted(doubts.set_aside)]
+        self._require_budget([(shard.plan.index, shard.current.number) for shard in lost])
         facts = [Reopened(shard.plan.index, shard.current.number) for shard in lost]
         self._journal.append(*facts, at=self._place.clock.now())
         doubts.set_aside.clear()
@@ -205,7 +219,8 @@ class Run:
         batch made elsewhere.
 
         Those are the ones that never returned, that the cancelling ended, or that failed in a way
-        that passes. Durable on return; may be repeated.
+        that passes. Durable on return; may be repeated. Raises CeilingExceeded where that may cost
+        more than the user allows.
         """
         if self.info.harvest_only and not foreign:
             return
@@ -218,8 +233,19 @@ class Run:
             for shard in in_phase(self.state, Phase.HARVESTED)
             if shard.current.number < self.info.max_attempts
         ]
-        facts = [SendingAllowed(), *(plan for plan in planned if plan)]
+        retries = [plan for plan in planned if plan]
+        self._require_budget([(plan.shard, plan.attempt) for plan in retries])
+        facts = [SendingAllowed(), *retries]
         self._journal.append(*facts, at=self._place.clock.now())
+
+    def _require_budget(self, further: Sequence[Further]) -> None:
+        """Raise CeilingExceeded where what is to be sent again may be more than is allowed."""
+        budget = Budget(self.info, self._spool, self._ceilings)
+        if reason := budget.reason_against(self.state, further):
+            raise CeilingExceeded(
+                f"nothing of {self.info.run_id} is sent again: {reason}; give `openai-batch resume "
+                f"{self.info.run_id}` a higher ceiling"
+            )
 
     @contextlib.contextmanager
     def failed_requests(self, only: Collection[str] = ()) -> Iterator[Iterator[bytes]]:
@@ -366,6 +392,7 @@ class Run:
                 interval_s=self._interval_s,
                 timeout_s=self._timeout_s,
                 max_in_flight=self._max_in_flight,
+                ceilings=self._ceilings,
                 look_first=not self._fresh,
             )
         return self._driver

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from ..poller import Poller
 from ..providers.interface import BatchClient
+from .budget import Budget
+from .ceilings import Ceilings
 from .driver import Driver
 from .journal import Journal
 from .patience import Patience
@@ -26,6 +28,7 @@ def driver_for(
     interval_s: float | None,
     timeout_s: float | None,
     max_in_flight: int | None,
+    ceilings: Ceilings | None,
     look_first: bool,
 ) -> Driver:
     """A driver for a run whose lock is held, by what the provider can do."""
@@ -36,6 +39,7 @@ def driver_for(
     receipts = Receipts(
         journal,
         spool,
+        budget=Budget(journal.info, spool, ceilings),
         clock=clock,
         tell=place.on_event,
         poller=poller,

@@ -1,0 +1,140 @@
+"""What the user's ceilings leave for further attempts, when something has been spent already.
+
+First attempts were weighed when the run was planned (`ceilings`). Before any further one, what the
+ended attempts used, the most that those under way may use, and the most that it may use itself are
+added up. Requests are counted from the files that are, or were, uploaded.
+"""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Self
+
+from .. import jsonl
+from ..requests.estimate import Estimator
+from ..requests.price import Price
+from ..requests.price_list import NoBatchPrice
+from .ceilings import Ceilings, shown_dollars
+from .entries import Harvested, RetryPlanned
+from .journal import RunInfo
+from .spending import prices_of, spent
+from .spool import Spool
+from .states import RunState, advance
+
+Further = tuple[int, int]
+"""A shard and the number of the attempt at it that is to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """Money and tokens; None where there is no knowing."""
+
+    cost: Decimal | None = Decimal(0)
+    tokens: int | None = 0
+
+    def __add__(self, other: Self) -> "_Amount":
+        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
+        unknown = self.tokens is None or other.tokens is None
+        return _Amount(cost, None if unknown else self.tokens + other.tokens)  # type: ignore[operator]
+
+
+class Budget:
+    """Says whether further attempts pass a ceiling. Used from the thread that owns the journal."""
+
+    def __init__(self, info: RunInfo, spool: Spool, ceilings: Ceilings | None = None):
+        """`ceilings` hold instead of those that the run was planned with."""
+        cost = None if info.max_cost_usd is None else Decimal(info.max_cost_usd)
+        self._ceilings = ceilings or Ceilings(cost, info.max_tokens)
+        self._info = info
+        self._spool = spool
+        self._counted: dict[Further, _Amount] = {}
+
+    def refusal(self, state: RunState, harvested: Harvested, retry: RetryPlanned) -> str | None:
+        """Why what an attempt left open is not sent again; None where it may be.
+
+        Its requests stay failed then, as after the last attempt.
+        """
+        reason = self.reason_against(advance(state, harvested), [(retry.shard, retry.attempt)])
+        rows = "1 failed request is" if retry.rows == 1 else f"{retry.rows} failed requests are"
+        return reason and (
+            f"{rows} not sent again: {reason}; `openai-batch retry {self._info.run_id}` sends "
+            "them as a run of its own"
+        )
+
+    def reason_against(self, state: RunState, further: Iterable[Further]) -> str | None:
+        """Why these may not be sent in addition to what `state` has; None where they may.
+
+        Their requests are on disk. One that is in `state` already is thought to be paid for twice.
+        """
+        further = list(further)
+        if not (self._ceilings.of_size and further):
+            return None
+        used = self._used(state)
+        more = _sum(self._at_most(*one) for one in further)
+        whole = used + more
+        cost, tokens = self._ceilings.cost, self._ceilings.tokens
+        if cost is not None and (whole.cost is None or whole.cost > cost):
+            return (
+                f"that may cost {_dollars(more.cost)}, and {_dollars(used.cost)} of --max-cost "
+                f"${cost:f} may be used"
+            )
+        if tokens is not None and (whole.tokens is None or whole.tokens > tokens):
+            return (
+                f"that may take {_tokens(more.tokens)}, and {_tokens(used.tokens)} of --max-tokens "
+                f"{tokens:,} may be used"
+            )
+        return None
+
+    def _used(self, state: RunState) -> _Amount:
+        """What the run's attempts used, and may use while nobody knows."""
+        ended = {
+            index: replace(shard, attempts=tuple(a for a in shard.attempts if a.harvested))
+            for index, shard in state.shards.items()
+        }
+        told = spent(self._info, replace(state, shards=ended))
+        open_ones = {
+            (index, attempt.number)
+            for index, shard in state.shards.items()
+            for attempt in shard.attempts
+            if not attempt.harvested
+        }
+        tokens = told.tokens.total if told.tokens else 0
+        costs = _sum(self._at_most(*one) for one in {*told.unpriced, *open_ones})
+        sizes = _sum(self._at_most(*one) for one in {*told.unmetered, *open_ones})
+        return _Amount(told.known.batch, tokens) + _Amount(costs.cost, sizes.tokens)
+
+    def _at_most(self, shard: int, attempt: int) -> _Amount:
+        found = self._counted.get((shard, attempt))
+        if found is None:
+            found = self._counted[shard, attempt] = self._count(shard, attempt)
+        return found
+
+    def _count(self, shard: int, attempt: int) -> _Amount:
+        prices = prices_of(self._info)
+
+        def price_of(model: str) -> Price | NoBatchPrice:
+            return prices.get(model) or NoBatchPrice(f"the run has no price of {model}")
+
+        # A server without an address of its own answers to any name.
+        estimator = Estimator(price_of, sys.maxsize, names_are_true=self._info.base_url is not None)
+        try:
+            with self._spool.requests(shard, attempt).open("rb") as stream:
+                for number, content in jsonl.lines(stream):
+                    estimator.take(number, content)
+        except FileNotFoundError:  # a run that was rebuilt may not have them
+            return _Amount(None, None)
+        needs = estimator.finish()
+        return _Amount(needs.cost_high, needs.tokens_max)
+
+
+def _sum(amounts: Iterable[_Amount]) -> _Amount:
+    return sum(amounts, _Amount())
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return "nobody knows how much" if amount is None else f"up to ${shown_dollars(amount)}"
+
+
+def _tokens(number: int | None) -> str:
+    return "nobody knows how many tokens" if number is None else f"up to {number:,} tokens"
