@@ -6,12 +6,13 @@ added up. Requests are counted from the files that are, or were, uploaded.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 
 from .. import jsonl
+from ..errors import CeilingExceeded
 from ..requests.estimate import Estimator
 from ..requests.price import Price
 from ..requests.price_list import NoBatchPrice
@@ -20,7 +21,7 @@ from .entries import Harvested, RetryPlanned
 from .journal import RunInfo
 from .spending import prices_of, spent
 from .spool import Spool
-from .states import RunState, advance
+from .states import Phase, RunState, advance
 
 Further = tuple[int, int]
 """A shard and the number of the attempt at it that is to be sent."""
@@ -37,6 +38,9 @@ class _Amount:
         cost = None if self.cost is None or other.cost is None else self.cost + other.cost
         unknown = self.tokens is None or other.tokens is None
         return _Amount(cost, None if unknown else self.tokens + other.tokens)  # type: ignore[operator]
+
+
+_UNSENT = (Phase.PLANNED, Phase.UPLOADING, Phase.UPLOADED)
 
 
 class Budget:
@@ -68,8 +72,39 @@ class Budget:
         Their requests are on disk. One that is in `state` already is thought to be paid for twice.
         """
         further = list(further)
-        if not (self._ceilings.of_size and further):
-            return None
+        return self._reason(state, further) if self._ceilings.of_size and further else None
+
+    def require_for(self, state: RunState, further: Iterable[Further]) -> None:
+        """Raise CeilingExceeded where `reason_against` has one."""
+        if reason := self.reason_against(state, further):
+            raise self._error("nothing of", "is sent again", reason)
+
+    def require_for_rest(self, state: RunState) -> None:
+        """Raise CeilingExceeded where what was never sent of `state` may not be."""
+        if state.cancel_requested:
+            return
+        unsent = [
+            (index, shard.current.number)
+            for index, shard in state.shards.items()
+            if shard.current.phase in _UNSENT
+        ]
+        handed_over = {
+            index: replace(
+                shard, attempts=tuple(a for a in shard.attempts if a.phase not in _UNSENT)
+            )
+            for index, shard in state.shards.items()
+        }
+        if reason := self.reason_against(replace(state, shards=handed_over), unsent):
+            raise self._error("nothing more of", "is sent", reason)
+
+    def _error(self, begin: str, end: str, reason: str) -> CeilingExceeded:
+        run_id = self._info.run_id
+        return CeilingExceeded(
+            f"{begin} {run_id} {end}: {reason}; give `openai-batch resume {run_id}` a higher "
+            "ceiling"
+        )
+
+    def _reason(self, state: RunState, further: Sequence[Further]) -> str | None:
         used = self._used(state)
         more = _sum(self._at_most(*one) for one in further)
         whole = used + more

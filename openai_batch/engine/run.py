@@ -2,11 +2,10 @@
 
 import contextlib
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import (
-    CeilingExceeded,
     GaveUp,
     OutcomeUnknown,
     ProviderError,
@@ -14,7 +13,7 @@ from ..errors import (
     UsageError,
 )
 from ..providers.interface import BatchClient
-from .budget import Budget, Further
+from .budget import Budget
 from .ceilings import Ceilings
 from .deliver import Delivery, deliver, record_delivery
 from .driver import Driver, in_phase
@@ -129,7 +128,8 @@ class Run:
     def settle(self) -> None:
         """Submit, wait, harvest and retry until every request is accounted for. May be repeated.
 
-        Results are durable on return. Raises GaveUp, OutcomeUnknown, ProviderRefused,
+        Results are durable on return. Raises CeilingExceeded where ceilings were named for this
+        process that what is still to be sent may pass, GaveUp, OutcomeUnknown, ProviderRefused,
         CredentialsRefused; after each of them the run can be resumed.
         """
         if self.settled:
@@ -137,6 +137,8 @@ class Run:
             return
         self._reopen_refused()
         self._require_requests()
+        if self._ceilings and self._may_send:  # what the run was planned with, it keeps anyway
+            self._budget.require_for_rest(self.state)
         self._drive().drive(settled, may_submit=self._may_send)
 
     def step(self) -> None:
@@ -198,7 +200,8 @@ class Run:
             driver.step(may_submit=False)
             driver.drive(lambda state: not doubts.pending(), may_submit=False)
         lost = [self.state.shards[index] for index in sorted(doubts.set_aside)]
-        self._require_budget([(shard.plan.index, shard.current.number) for shard in lost])
+        again = [(shard.plan.index, shard.current.number) for shard in lost]
+        self._budget.require_for(self.state, again)
         facts = [Reopened(shard.plan.index, shard.current.number) for shard in lost]
         self._journal.append(*facts, at=self._place.clock.now())
         doubts.set_aside.clear()
@@ -209,6 +212,10 @@ class Run:
         if open_duplicates(self.state):
             with contextlib.suppress(ProviderError):
                 self._drive().step(may_submit=False)
+
+    @property
+    def _budget(self) -> Budget:
+        return Budget(self.info, self._spool, self._ceilings)
 
     @property
     def _may_send(self) -> bool:
@@ -234,18 +241,10 @@ class Run:
             if shard.current.number < self.info.max_attempts
         ]
         retries = [plan for plan in planned if plan]
-        self._require_budget([(plan.shard, plan.attempt) for plan in retries])
+        again = [(plan.shard, plan.attempt) for plan in retries]
+        self._budget.require_for(self.state, again)
         facts = [SendingAllowed(), *retries]
         self._journal.append(*facts, at=self._place.clock.now())
-
-    def _require_budget(self, further: Sequence[Further]) -> None:
-        """Raise CeilingExceeded where what is to be sent again may be more than is allowed."""
-        budget = Budget(self.info, self._spool, self._ceilings)
-        if reason := budget.reason_against(self.state, further):
-            raise CeilingExceeded(
-                f"nothing of {self.info.run_id} is sent again: {reason}; give `openai-batch resume "
-                f"{self.info.run_id}` a higher ceiling"
-            )
 
     @contextlib.contextmanager
     def failed_requests(self, only: Collection[str] = ()) -> Iterator[Iterator[bytes]]:

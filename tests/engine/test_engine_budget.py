@@ -130,6 +130,22 @@ def test_a_cancelled_run_goes_on_within_its_ceiling(bench: Bench) -> None:
     assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
 
 
+def test_a_ceiling_named_later_holds_for_what_is_unsent(bench: Bench) -> None:
+    """Two batches run, and may yet use what they may; a third has no room beside them."""
+    bench.server.behaviours = [stays, stays]
+    run_id = bench.plan(requests(3), price=PRICE, shard_requests=1, max_in_flight=2)
+    with bench.open(run_id) as run:
+        run.step()
+    later = bench.open(run_id, ceilings=Ceilings(tokens=299))
+    with later as run, pytest.raises(CeilingExceeded) as raised:
+        run.settle()
+    assert str(raised.value) == (
+        f"nothing more of {run_id} is sent: that may take up to 100 tokens, and up to 200 tokens "
+        f"of --max-tokens 299 may be used; give `openai-batch resume {run_id}` a higher ceiling"
+    )
+    assert bench.server.calls["create"] == 2
+
+
 def cancelled_after(custom_id: str) -> Behaviour:
     """One request is executed, and does not say what it took; then the batch is cancelled."""
 
