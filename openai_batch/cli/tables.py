@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ..providers.text import printable
 from . import console
-from .quantities import grouped
+from .quantities import grouped, money
 from .screen import Screen
 
 Record = Mapping[str, Any]
@@ -141,6 +141,11 @@ def _tokens(record: Record) -> str:
     return grouped(total) if isinstance(total, int) else ""
 
 
+def _cost(record: Record) -> str:
+    cost = record.get("cost_usd")
+    return money(cost) if isinstance(cost, int | float) else ""
+
+
 def _when(record: Record) -> str:
     created_at = record.get("created_at")
     if not isinstance(created_at, int | float):
@@ -158,10 +163,11 @@ _COLUMNS = (
     _Column("model", lambda record: record.get("model") or "", longest=_LONGEST_NAME),
     _Column("batches", _batches),
     _Column("tokens", _tokens, right=True),
+    _Column("cost", _cost, right=True),
     _Column("input", _input, longest=_LONGEST_NAME),
 )
 _NEEDED = 4
-_BY_USE = (4, 9, 6, 5, 8, 7)
+_BY_USE = (4, 10, 9, 6, 5, 8, 7)
 """Which further columns a wider window gets, the more useful ones first."""
 
 

@@ -1,7 +1,10 @@
 """The engine's events in words."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from ..engine import events
-from .quantities import many, size
+from .quantities import many, money, size
 
 
 def describe(event: events.Event) -> str | None:
@@ -67,12 +70,35 @@ def finished(event: events.Finished) -> str:
         line += f", {pending} not finished"
     if event.resent_unconfirmed:
         line += f" ({event.resent_unconfirmed} sent again that may have been executed before)"
+    if used := spending(event.record):
+        line += f"; {used}"
     if event.output_file:
         line += f"; results in {event.output_file}"
     if event.error_file:
         empty = event.failed + event.missing == 0
         line += f", {'nothing' if empty else 'failed requests'} in {event.error_file}"
     return line
+
+
+def spending(record: Mapping[str, Any]) -> str:
+    """What a run used and cost, beside what was expected; empty where nothing is known of it."""
+    usage, cost = record.get("usage"), record.get("cost_usd")
+    told = [many(usage["total_tokens"], "token")] if usage else []
+    if cost is not None:
+        beside = "; ".join(_beside(record))
+        told.append(f"{money(cost)} ({beside})" if beside else money(cost))
+    return ", ".join(told)
+
+
+def _beside(record: Mapping[str, Any]) -> Iterator[str]:
+    estimate = (record.get("estimate") or {}).get("cost_usd")
+    if estimate and estimate["high"] is None:
+        yield f"estimated {money(estimate['low'])} or more"
+    elif estimate:
+        yield f"estimated {money(estimate['low'])} to {money(estimate['high'])}"
+    realtime = record.get("realtime_cost_usd")
+    if realtime is not None:
+        yield f"{money(realtime)} in real time"
 
 
 def _shard(

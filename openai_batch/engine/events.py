@@ -4,8 +4,9 @@ The engine calls one function, `on_event(event)`, from the thread that drives th
 turns events into text.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import Fault
 
@@ -171,6 +172,8 @@ class Finished(Event):
     resent_unconfirmed: int
     output_file: str | None
     error_file: str | None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """The run's, with what it used and cost."""
 
 
 OnEvent = Callable[[Event], None]

@@ -294,6 +294,7 @@ class Run:
                 resent_unconfirmed(self.state),
                 delivered.output_file if delivered else None,
                 delivered.error_file if delivered else None,
+                self.record(),
             )
         )
         return counts

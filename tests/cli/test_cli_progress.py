@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,17 @@ from openai_batch.cli.wording import describe
 from openai_batch.engine import events
 from openai_batch.errors import Fault
 
+USED: dict[str, Any] = {
+    "usage": {"total_tokens": 61234567},
+    "cost_usd": 12.3401,
+    "realtime_cost_usd": 24.68,
+    "estimate": {"cost_usd": {"low": 9.1, "high": 1520.2}},
+}
+OPEN_ENDED = {
+    "cost_usd": 0.0042,
+    "realtime_cost_usd": None,
+    "estimate": {"cost_usd": {"low": 0.001, "high": None}},
+}
 LINES: list[tuple[events.Event, str]] = [
     (
         events.Planned("run_1", requests=1000, size_bytes=812_345, shards=1),
@@ -85,6 +97,25 @@ LINES: list[tuple[events.Event, str]] = [
         "10 requests: 4 succeeded, 1 failed, 1 missing, 4 not finished "
         "(3 sent again that may have been executed before); results in /x/out.jsonl, "
         "failed requests in /x/errors.jsonl",
+    ),
+    (
+        events.Finished("run_1", 9, 9, 0, 0, 1, "/x/out.jsonl", None, USED),
+        "9 requests: 9 succeeded, 0 failed, 0 missing "
+        "(1 sent again that may have been executed before); 61234567 tokens, $12.34 "
+        "(estimated $9.10 to $1,520; $24.68 in real time); results in /x/out.jsonl",
+    ),
+    (
+        events.Finished("run_1", 1, 1, 0, 0, 0, None, None, USED | OPEN_ENDED),
+        "1 request: 1 succeeded, 0 failed, 0 missing; 61234567 tokens, $0.0042 "
+        "(estimated $0.0010 or more)",
+    ),
+    (
+        events.Finished("run_1", 1, 1, 0, 0, 0, None, None, USED | {"cost_usd": None}),
+        "1 request: 1 succeeded, 0 failed, 0 missing; 61234567 tokens",
+    ),
+    (
+        events.Finished("run_1", 1, 0, 1, 0, 0, None, None, {"usage": None, "cost_usd": None}),
+        "1 request: 0 succeeded, 1 failed, 0 missing",
     ),
 ]
 

@@ -24,7 +24,7 @@ def test_a_stopped_run_says_how_to_go_on_and_resume_finishes_it(
     ]
     resumed = slow_cli("resume", "--interval", "0.1")
     assert (resumed.code, resumed.ids) == (0, ["r1", "r2", "r3"])
-    assert resumed.stderr.endswith("3 requests: 3 succeeded, 0 failed, 0 missing\n")
+    assert "\n3 requests: 3 succeeded, 0 failed, 0 missing; 6 tokens, $" in resumed.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")

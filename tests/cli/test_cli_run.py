@@ -18,6 +18,9 @@ RECORD_FIELDS = {
     "request_counts",
     "created_at",
     "usage",
+    "cost_usd",
+    "realtime_cost_usd",
+    "estimate",
     "output_file",
     "error_file",
 }
@@ -34,7 +37,7 @@ def test_requests_from_a_pipe_come_back_as_results_in_order(cli: Cli) -> None:
     assert (ended.code, ended.ids) == (0, ["r1", "r2", "r3", "r4", "r5"])
     said = ended.stderr.splitlines()
     assert re.fullmatch(r"planned run_\w+: 5 requests \(\S+ bytes\) in 3 shards", said[0])
-    assert said[-1] == "5 requests: 5 succeeded, 0 failed, 0 missing"
+    assert said[-1].startswith("5 requests: 5 succeeded, 0 failed, 0 missing; 10 tokens, $")
     assert len(set(said)) == len(said)
 
 
@@ -44,7 +47,7 @@ def test_failed_requests_stand_in_their_places_and_mean_exit_3(cli: Cli) -> None
     ended = cli("run", "--interval", "0.1", "in.jsonl")
     assert (ended.code, ended.ids) == (3, ["good", "bad", "fine"])
     assert [record["response"]["status_code"] for record in ended.records] == [200, 400, 200]
-    assert ended.stderr.endswith("3 requests: 2 succeeded, 1 failed, 0 missing\n")
+    assert "\n3 requests: 2 succeeded, 1 failed, 0 missing; 4 tokens, $" in ended.stderr
 
 
 def test_an_error_file_takes_failed_requests_apart(cli: Cli) -> None:

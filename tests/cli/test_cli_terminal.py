@@ -24,7 +24,8 @@ def test_run_writes_files_beside_its_input(cli: Cli) -> None:
     assert ended.code == 3
     assert b'"custom_id":"good"' in (cli.cwd / "sub/in.output.jsonl").read_bytes()
     assert b'"custom_id":"bad"' in (cli.cwd / "sub/in.errors.jsonl").read_bytes()
-    assert "2 requests: 1 succeeded, 1 failed, 0 missing; results in " in plain(ended.stdout)
+    closing = "2 requests: 1 succeeded, 1 failed, 0 missing; 2 tokens, $"
+    assert closing in plain(ended.stdout)
     assert '"custom_id"' not in plain(ended.stdout)
 
 

@@ -99,7 +99,8 @@ def test_in_the_background_nothing_moves(cli: Cli) -> None:
         screen.end()
         assert HIDE_CURSOR not in screen.told
         assert re.search(r"planned run_\w+: 2 requests", "\n".join(screen.lines))
-        assert "2 requests: 2 succeeded, 0 failed, 0 missing; results in" in "\n".join(screen.lines)
+        closing = "2 requests: 2 succeeded, 0 failed, 0 missing; 4 tokens, $"
+        assert closing in "\n".join(screen.lines)
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -201,11 +202,11 @@ def test_failures_are_followed_by_the_command_that_sends_them_again(cli: Cli) ->
     """`run -o` on a terminal: the closing line, the table, and `retry`; no `download`."""
     cli.write("in.jsonl", chat("good"), chat("bad", 5))
     arguments = ("run", "--interval", "0.1", "in.jsonl", "-o", "out.jsonl")
-    with terminal(cli, *arguments, columns=150) as screen:
+    with terminal(cli, *arguments, columns=230) as screen:
         assert screen.end() == 3
         run_id = one_run(cli)
         assert screen.lines[1].startswith(
-            "2 requests: 1 succeeded, 1 failed, 0 missing; results in"
+            "2 requests: 1 succeeded, 1 failed, 0 missing; 2 tokens, $"
         )
         assert screen.lines[3].startswith(f"{run_id}  completed   2/2       1")
         assert screen.lines[4:] == [f"to send failed requests again: openai-batch retry {run_id}"]
