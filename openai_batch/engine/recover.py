@@ -26,7 +26,8 @@ from .events import Warned
 from .journal import UNKNOWN_SHA256, Journal, RunInfo
 from .label import METADATA_KEY, Label
 from .persistent import Persistent
-from .restore import fetch_requests
+from .repricing import estimate_again, prices_again
+from .restore import Fetched, fetch_requests
 from .runs import Place, driving, new_run_id
 from .spool import Spool
 from .submit import comes_to_nothing, precedence, was_refused
@@ -65,7 +66,8 @@ def recover(
                 unclear = unclear or error
             continue
         if batches:
-            run_id = _build(batches, place, provider, client, retry=retry)
+            told = {} if isinstance(reference, str) else reference
+            run_id = _build(batches, place, provider, client, retry=retry, told=told)
             if stream is not None:
                 supply(place, run_id, stream, provider)
             return run_id
@@ -158,8 +160,9 @@ def _build(
     client: Reader,
     *,
     retry: bool,
+    told: Mapping[str, Any],
 ) -> str:
-    """Record the run of these batches."""
+    """Record the run of these batches; `told` is what its record says, where there is one."""
     labels = [batch.label for batch in batches if batch.label]
     run_id = labels[0].run_id if labels else new_run_id(place.clock.now())
     if place.journal_path(run_id).exists():
@@ -171,7 +174,7 @@ def _build(
         try:
             make_private_dir(spool.folder)
             shards = _ours(batches) if labels else _foreign(batches)
-            _record(run_id, shards, spool, place, provider, client, retry=retry)
+            _record(run_id, shards, spool, place, provider, client, retry=retry, told=told)
         except BaseException:
             shutil.rmtree(place.folder(run_id), ignore_errors=True)
             raise
@@ -263,9 +266,11 @@ def _record(
     client: Reader,
     *,
     retry: bool,
+    told: Mapping[str, Any],
 ) -> None:
     plans: list[ShardPlan] = []
     facts: list[Entry] = []
+    models: set[str] = set()
     ordered = True
     for index, part in enumerate(found, 1):
         rows, size = part.rows, 0
@@ -275,12 +280,13 @@ def _record(
             if fetched is None:
                 ordered = False
                 rows = rows or (snapshot.counts.total if snapshot.counts else 0)
-            elif rows not in (0, fetched[0]):
+            elif rows not in (0, fetched.rows):
                 raise RunDamaged(
-                    f"the input file of {snapshot.id} has {fetched[0]} requests, its label {rows}"
+                    f"the input file of {snapshot.id} has {fetched.rows} requests, its label {rows}"
                 )
             else:
-                rows, size = fetched
+                rows, size = fetched.rows, fetched.size_bytes
+                models |= fetched.models
             facts += _facts(index, snapshot)
         plans.append(ShardPlan(index, part.first_row, rows, size))
     if not ordered:
@@ -291,13 +297,15 @@ def _record(
     snapshots = [part.batch.snapshot for part in found if part.batch]
     label = batch.label
     created = [snapshot.created_at for snapshot in snapshots if snapshot.created_at]
+    created_at = min(created, default=place.clock.now())
+    only_one = len(models) == 1 and ordered and all(part.batch for part in found)
     info = RunInfo(
         run_id=run_id,
-        created_at=min(created, default=place.clock.now()),
+        created_at=created_at,
         provider=provider.name,
         base_url=provider.base_url,
         endpoint=batch.snapshot.endpoint or "",
-        model=None,
+        model=(next(iter(models)) or None) if only_one else None,
         completion_window=batch.snapshot.completion_window or "24h",
         input_name=None,
         input_sha256=label.input_sha256 if label else UNKNOWN_SHA256,
@@ -306,14 +314,16 @@ def _record(
         harvest_only=label is None and not retry,
         ordered=ordered,
         recovered=True,
+        prices=prices_again(models, provider, created_at, told),
+        estimate=estimate_again(told),
     )
     Journal.create(place.journal_path(run_id), info, plans, facts).close()
 
 
 def _fetch(
     client: Reader, spool: Spool, index: int, snapshot: BatchSnapshot, rows: int
-) -> tuple[int, int] | None:
-    """The requests of a batch, as rows and bytes; None where they are not to be had.
+) -> Fetched | None:
+    """The requests of a batch; None where they are not to be had.
 
     `rows` is what its label says; without one, the provider's own count has to do.
     """

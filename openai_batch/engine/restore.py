@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import jsonl
 from ..errors import NotFound, ProviderUnavailable, StorageError
@@ -17,10 +18,18 @@ TRIES = 3
 without a sign of it."""
 
 
+class Fetched(NamedTuple):
+    """What a batch's input file holds."""
+
+    rows: int
+    size_bytes: int
+    models: frozenset[str]
+
+
 def fetch_requests(
     client: Reader, spool: Spool, shard: int, file_id: str, expected_rows: int | None
-) -> tuple[int, int]:
-    """Download a batch's input file as the requests of a shard; return its rows and bytes.
+) -> Fetched:
+    """Download a batch's input file as the requests of a shard; return what it holds.
 
     Durable on return; may be repeated. Raises NotFound where the provider has deleted it,
     ProviderUnavailable where it has fewer than `expected_rows` each time, and ValueError where it
@@ -31,7 +40,7 @@ def fetch_requests(
     for tries_left in reversed(range(TRIES)):
         client.download(file_id, part)
         try:
-            rows, size = _keep(part, path, spool, shard)
+            fetched = _keep(part, path, spool, shard)
         except ValueError:
             if not tries_left:
                 raise
@@ -40,30 +49,36 @@ def fetch_requests(
             raise StorageError(f"cannot keep {path}: {error.strerror}") from error
         finally:
             part.unlink(missing_ok=True)
-        if expected_rows is None or rows >= expected_rows:
-            return rows, size
+        if expected_rows is None or fetched.rows >= expected_rows:
+            return fetched
     raise ProviderUnavailable(
-        f"the input file {file_id} came with {rows} of {expected_rows} requests; try again"
+        f"the input file {file_id} came with {fetched.rows} of {expected_rows} requests; try again"
     )
 
 
-def _keep(part: Path, path: Path, spool: Spool, shard: int) -> tuple[int, int]:
+def _keep(part: Path, path: Path, spool: Spool, shard: int) -> Fetched:
     ids: list[str] = []
+    models: set[str] = set()
     size = 0
     with part.open("rb") as source, replacing(path) as target:
         for _, content in jsonl.lines(source):
-            ids.append(_custom_id(content))
+            custom_id, model = _id_and_model(content)
+            ids.append(custom_id)
+            models.add(model)
             size += target.write(content + b"\n")
     spool.save_ids(shard, ids)
-    return len(ids), size
+    return Fetched(len(ids), size, frozenset(models))
 
 
-def _custom_id(content: bytes) -> str:
+def _id_and_model(content: bytes) -> tuple[str, str]:
+    """A request's custom_id and its model, which is empty where it names none."""
     request = jsonl.parse(content)
     custom_id = request.get("custom_id") if isinstance(request, dict) else None
     if not isinstance(custom_id, str):
         raise ValueError("a request without a custom_id")
-    return custom_id
+    body = request.get("body")
+    model = body.get("model") if isinstance(body, dict) else None
+    return custom_id, model if isinstance(model, str) else ""
 
 
 def restore(journal: Journal, client: Reader, spool: Spool) -> None:

@@ -21,14 +21,19 @@ def elsewhere(cli: Cli) -> Cli:
 def test_a_record_is_all_another_machine_needs(cli: Cli) -> None:
     """`run -c > run.json`, then `status < run.json` and `download < run.json` anywhere."""
     cli.write("in.jsonl", chat("b"), chat("a"), chat("c"))
-    record = cli("run", "-c", "-q", "in.jsonl", "--shard-requests", "2").stdout
+    price = ("--price-in", "1", "--price-out", "2")
+    record = cli("run", "-c", "-q", "in.jsonl", "--shard-requests", "2", *price).stdout
     other = elsewhere(cli)
     status = wait_until_ended(other, stdin=record)
     assert status["run_id"] == json.loads(record)["run_id"]
     assert (status["status"], status["request_counts"]["completed"]) == ("completed", 3)
     ended = other("download", stdin=record)
     assert (ended.code, ended.ids) == (0, ["b", "a", "c"])
-    assert ended.stderr.endswith("3 requests: 3 succeeded, 0 failed, 0 missing\n")
+    assert "\n3 requests: 3 succeeded, 0 failed, 0 missing; 6 tokens, $0.0000090 " in ended.stderr
+    told = other("status", stdin=record).records[0]
+    assert (told["model"], told["usage"]["total_tokens"]) == ("gpt-4o-mini", 6)
+    assert told["estimate"] == json.loads(record)["estimate"]
+    assert told["cost_usd"] == 0.000009
 
 
 def test_ids_and_records_are_told_apart_line_by_line(cli: Cli) -> None:

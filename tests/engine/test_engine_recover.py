@@ -538,3 +538,70 @@ def foreign(server: FakeProvider, behave: Any, *ids: str) -> str:
         metadata={},
         idempotency_key="theirs",
     ).id
+
+
+# --- what it cost -------------------------------------------------------------------------------
+
+
+def at_openai(bench: Bench, elsewhere: Elsewhere) -> dict[str, Any]:
+    """The record of a run of two requests that ended there; each took 1000 tokens in, 100 out."""
+    bench.row = elsewhere.here.row = Provider(
+        name="p", base_url="https://api.openai.com/v1", api_key="k"
+    )
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    lines = [success(name) for name in ("r1", "r2")]
+    for line in lines:
+        line["response"]["body"]["usage"] = usage
+    bench.server.behaviours = [answers(*lines)]
+    requests = [request(name) for name in ("r1", "r2")]
+    for one in requests:
+        one["body"]["model"] = "gpt-4o-mini"
+    run_id = bench.plan(jsonl(requests))
+    with bench.open(run_id) as run:
+        run.submit()
+        return run.record()
+
+
+def harvested_elsewhere(elsewhere: Elsewhere, reference: Any) -> dict[str, Any]:
+    """The record of a run that another machine has fetched."""
+    run_id = elsewhere.recover(reference)
+    elsewhere.here.settle(run_id)
+    return elsewhere.here.record(run_id)
+
+
+def test_another_machine_looks_the_price_up(bench: Bench, elsewhere: Elsewhere) -> None:
+    """By the model of the requests and the day of the batch; only a record brings the estimate."""
+    record = at_openai(bench, elsewhere)
+    told = harvested_elsewhere(elsewhere, record["run_id"])
+    assert (told["model"], told["usage"]["total_tokens"]) == ("gpt-4o-mini", 2200)
+    assert (told["cost_usd"], told["realtime_cost_usd"]) == (0.00021, 0.00042)
+    assert told["estimate"] is None
+
+
+@pytest.mark.parametrize(
+    ("edit", "cost_usd", "has_estimate"),
+    [
+        ({}, 0.00021, True),
+        ({"price_given": {"input": 1, "output": 2.5}}, 0.0025, True),
+        ({"price_given": {"input": -1, "output": "x"}}, 0.00021, True),
+        ({"price_given": [1]}, 0.00021, True),
+        ({"estimate": {"cost_usd": {"low": "much"}}}, 0.00021, False),
+        ({"estimate": 7}, 0.00021, False),
+    ],
+)
+def test_a_record_brings_what_only_the_user_knew(
+    bench: Bench, elsewhere: Elsewhere, edit: Any, cost_usd: float, has_estimate: bool
+) -> None:
+    """The user's own price and the estimate, unless somebody has edited them to nonsense."""
+    record = at_openai(bench, elsewhere)
+    told = harvested_elsewhere(elsewhere, record | edit)
+    assert told["cost_usd"] == cost_usd
+    assert told["estimate"] == (record["estimate"] if has_estimate else None)
+
+
+def test_a_batch_of_no_date_has_no_price(bench: Bench, elsewhere: Elsewhere) -> None:
+    """Nobody knows which day's price it was; the results come all the same."""
+    record = at_openai(bench, elsewhere)
+    bench.server.batch(1).created_at = 1e20
+    told = harvested_elsewhere(elsewhere, record["run_id"])
+    assert (told["usage"]["total_tokens"], told["cost_usd"]) == (2200, None)
