@@ -254,6 +254,7 @@ def record_of_batches(
         "cost_usd": None,
         "realtime_cost_usd": None,
         "estimate": told("estimate"),
+        **({"price_given": told("price_given")} if "price_given" in reference else {}),
         "resent_unconfirmed": told("resent_unconfirmed", 0),
         "input_file": told("input_file"),
         "output_file": told("output_file"),

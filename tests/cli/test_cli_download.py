@@ -27,6 +27,8 @@ def test_a_record_is_all_another_machine_needs(cli: Cli) -> None:
     status = wait_until_ended(other, stdin=record)
     assert status["run_id"] == json.loads(record)["run_id"]
     assert (status["status"], status["request_counts"]["completed"]) == ("completed", 3)
+    assert status["usage"]["total_tokens"] == 6
+    assert status["price_given"] == {"input": 1.0, "output": 2.0}  # for whoever reads this record
     ended = other("download", stdin=record)
     assert (ended.code, ended.ids) == (0, ["b", "a", "c"])
     assert "\n3 requests: 3 succeeded, 0 failed, 0 missing; 6 tokens, $0.0000090 " in ended.stderr

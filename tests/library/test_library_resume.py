@@ -96,7 +96,10 @@ def test_a_run_of_several_batches(lost: bool, another_machine: Callable[[], None
     if lost:
         another_machine()
     with Batch(batch_id=run_id) as later:
-        assert finish(later).request_counts.total == 7
+        done = finish(later)
+        assert done.request_counts.total == 7
+        assert done.usage is not None
+        assert (done.usage.total_tokens, done.usage.input_tokens_details.cached_tokens) == (28, 0)
         assert [text for _, text in replies(later.download()[0])] == texts
 
 
