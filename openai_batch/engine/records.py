@@ -1,10 +1,10 @@
 """A run as a record: one JSON object that one command prints and the next one reads."""
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from ..providers.interface import BatchSnapshot, BatchStatus
+from ..requests.price import dollars
 from .journal import RunInfo
 from .spending import Spent, spent, told_by_batch
 from .states import Phase, RunState, Shard, settled
@@ -190,8 +190,8 @@ def _spending(info: RunInfo, spent: Spent) -> dict[str, Any]:
     return {
         "usage": _numbers(spent.tokens) if spent.tokens else None,
         **({"usage_by_model": by_model} if several else {}),
-        "cost_usd": _dollars(cost.batch) if cost else None,
-        "realtime_cost_usd": _dollars(cost.realtime) if cost else None,
+        "cost_usd": dollars(cost.batch) if cost else None,
+        "realtime_cost_usd": dollars(cost.realtime) if cost else None,
         "estimate": info.estimate,
     }
 
@@ -204,14 +204,6 @@ def _numbers(tokens: Tokens) -> dict[str, int]:
         "cached_tokens": tokens.cached,
         "reasoning_tokens": tokens.reasoning,
     }
-
-
-_DOLLAR_DIGITS = 9
-"""Behind the point: one token costs less than a millionth of a dollar."""
-
-
-def _dollars(amount: Decimal | None) -> float | None:
-    return None if amount is None else float(round(amount, _DOLLAR_DIGITS))
 
 
 def _delivered(state: RunState, name: str, planned: str | None) -> str | None:

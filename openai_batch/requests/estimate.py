@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 from .. import jsonl
-from .price import Cost, Price
+from .price import Cost, Price, dollars
 from .price_list import NoBatchPrice
 from .sampling import WHOLE_BYTES, Estimate, Sample
 from .tokens import RequestTokens, count_request
@@ -30,7 +30,6 @@ about sixty."""
 PriceOf = Callable[[str], Price | NoBatchPrice]
 """The price of a model's batches."""
 
-_DIGITS = 6
 _UNKNOWN = Cost(Decimal(0), None)
 
 
@@ -86,11 +85,6 @@ class Needs:
         if self.cost_low is not None:
             cost = {"low": dollars(self.cost_low), "high": dollars(self.cost_high)}
         return {"tokens": tokens, "cost_usd": cost}
-
-
-def dollars(amount: Decimal | None) -> float | None:
-    """Money as a record has it: a number, to a millionth of a dollar."""
-    return None if amount is None else float(round(amount, _DIGITS))
 
 
 class Estimator:

@@ -1,6 +1,6 @@
 """What a batch costs, in US dollars, once the price of its tokens is known.
 
-Money is Decimal, rounded by whoever shows it.
+Money is Decimal; records have it as a number (`dollars`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -150,6 +150,15 @@ class Price:
 
 
 _RATES = ("input", "output", "cached_input", "cache_write")
+
+
+_DIGITS = 9
+"""Behind the point: one token costs less than a millionth of a dollar."""
+
+
+def dollars(amount: Decimal | None) -> float | None:
+    """An amount as records have it."""
+    return None if amount is None else float(round(amount, _DIGITS))
 
 
 def given_price(input: str | Decimal, output: str | Decimal) -> Price:
