@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..providers.interface import BatchSnapshot, BatchStatus
-from ..requests.price import dollars
+from ..requests.price import GIVEN, dollars
 from .journal import RunInfo
-from .spending import Spent, spent, told_by_batch
+from .spending import Spent, prices_of, spent
 from .states import Phase, RunState, Shard, settled
-from .usage import Tokens, added
+from .tokens import Tokens, added, told_by_batch
 
 
 def record(
@@ -193,7 +193,17 @@ def _spending(info: RunInfo, spent: Spent) -> dict[str, Any]:
         "cost_usd": dollars(cost.batch) if cost else None,
         "realtime_cost_usd": dollars(cost.realtime) if cost else None,
         "estimate": info.estimate,
+        **_given_price(info),
     }
+
+
+def _given_price(info: RunInfo) -> dict[str, Any]:
+    """The user's own price, if it is one: no other machine could look it up."""
+    for price in prices_of(info).values():
+        if price.source == GIVEN:
+            rates = {"input": float(price.input.base), "output": float(price.output.base)}
+            return {"price_given": rates}
+    return {}
 
 
 def _numbers(tokens: Tokens) -> dict[str, int]:

@@ -8,14 +8,14 @@ only they tell models, tiers and cache writes apart; a cost that would be too lo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Self
+from typing import Self
 
 from ..providers.interface import BatchSnapshot
 from ..requests.price import Price
 from .entries import ModelUsage
 from .journal import RunInfo
 from .states import Attempt, RunState
-from .usage import Tokens, added, has_both_sides, tokens_in, usage_in
+from .tokens import Tokens, added, told_by_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +91,6 @@ def spent(info: RunInfo, state: RunState, live: Mapping[str, BatchSnapshot] | No
 
 
 _NOTHING = Decimal(0)
-_MOST_IN_A_BATCH = 10**15
-
-
-def told_by_batch(usage: Any) -> Tokens | None:
-    """What a batch object says that it took; None where it does not tell both sides, or nothing but
-    zeros, which some servers send for what they do not count."""
-    read = usage_in(usage, most=_MOST_IN_A_BATCH)
-    tokens = tokens_in(read) if read and has_both_sides(read) else None
-    return tokens if tokens and tokens.total else None
 
 
 @dataclass(frozen=True, slots=True)

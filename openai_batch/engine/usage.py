@@ -8,15 +8,16 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from operator import add, attrgetter
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 
 from ..requests.price import Price
 from .entries import ModelUsage
+from .tokens import CHAT, RESPONSES, Tokens, added, count
 
 MOST_TOKENS = 10**9
-"""No request takes so many; a larger number is none."""
+"""No request takes more; a larger number is none."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -51,56 +52,37 @@ class Answer(msgspec.Struct, gc=False):
     usage: Usage | None = None
 
 
-class Tokens(NamedTuple):
-    """Tokens of one request, or sums of several. `cached` and `cache_written` are parts of the
-    input, `reasoning` of the output."""
-
-    input: int
-    output: int
-    total: int
-    cached: int = 0
-    cache_written: int = 0
-    reasoning: int = 0
-
-
 def answer_in(body: Mapping[str, Any]) -> Answer:
     """What a body says, whatever else is in the place of a name or a number."""
     model, usage = body.get("model"), body.get("usage")
-    return Answer(model if isinstance(model, str) else None, usage_in(usage))
+    return Answer(model if isinstance(model, str) else None, _usage(usage))
 
 
-def usage_in(value: Any, most: int = MOST_TOKENS) -> Usage | None:
-    """A usage as far as it is one; no number in it is more than `most`."""
+def _usage(value: Any) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
     read: Any = {
-        name: (_details if name.endswith("_details") else _count)(value.get(name), most)
+        name: _details(value.get(name)) if name.endswith("_details") else _count(value, name)
         for name in Usage.__struct_fields__
     }
     return Usage(**read)
 
 
-def _details(value: Any, most: int) -> Details | None:
+def _details(value: Any) -> Details | None:
     if not isinstance(value, Mapping):
         return None
-    return Details(**{name: _count(value.get(name), most) for name in Details.__struct_fields__})
+    return Details(**{name: _count(value, name) for name in Details.__struct_fields__})
 
 
-def _count(value: Any, most: int) -> int | None:
-    return value if type(value) is int and 0 <= value <= most else None
+def _count(holder: Mapping[str, Any], name: str) -> int | None:
+    return count(holder.get(name), MOST_TOKENS)
 
 
-_CHAT, _RESPONSES = ("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")
-_sides_in_chat, _sides_in_responses = attrgetter(*_CHAT), attrgetter(*_RESPONSES)
+_sides_in_chat = attrgetter(*CHAT)
 _in_chat, _in_responses = (
     attrgetter(taken, made, "total_tokens", f"{taken}_details", f"{made}_details")
-    for taken, made in (_CHAT, _RESPONSES)
+    for taken, made in (CHAT, RESPONSES)
 )
-
-
-def has_both_sides(usage: Usage) -> bool:
-    """Whether input and output are told apart, in either dialect."""
-    return None not in _sides_in_chat(usage) or None not in _sides_in_responses(usage)
 
 
 def tokens_in(usage: Usage | None) -> Tokens | None:
@@ -165,13 +147,13 @@ class Meter:
         model = self._model
         if model is None and answers and len({answer.model for answer in answers}) == 1:
             model = self._name(answers[0].model)
-        tokens = None if model is None else _sum_of([answer.usage for answer in answers])
+        alike = None if model is None else _sum_of([answer.usage for answer in answers])
         starts = self._tier_starts.get(model, ())
-        if tokens is None or (starts and tokens.input > starts[0]):
+        if alike is None or (starts and alike[1] > starts[0]):
             for answer in answers:
                 self.add(answer, succeeded=True)
         else:
-            self._add(model, 0, tokens)
+            self._add(model, 0, alike[0])
 
     def sums(self) -> tuple[ModelUsage, ...]:
         """What was counted, for each model and each tier of its price."""
@@ -209,40 +191,37 @@ _SNAPSHOT = r"(?:-\d{4}(?:-?\d\d-?\d\d)?)?"
 """A date behind a name, as in gpt-4o-mini-2024-07-18 and gpt-4-0613."""
 
 
-def added(*parts: Tokens) -> Tokens:
-    """The sum of several."""
-    return Tokens(*map(sum, zip(*parts, strict=True)))
-
-
-def _sum_of(usages: Sequence[Usage | None]) -> Tokens | None:
-    """The sum of usages which all are plain chat, or plain responses; None where any is not.
+def _sum_of(usages: Sequence[Any]) -> tuple[Tokens, int] | None:
+    """The sum of usages which all are plain chat, or plain responses, and the longest input of
+    them; None where any is not.
 
     Plain is one whose total is what its two sides make.
     """
+    # Written out, because a name that is looked up by its text takes twice as long.
     try:
-        if usages[0].prompt_tokens is None:  # type: ignore[union-attr]
-            if set(map(_sides_in_chat, usages)) != {(None, None)}:
-                return None
-            parts = _in_responses
+        total = [one.total_tokens for one in usages]
+        if usages[0].prompt_tokens is not None:
+            taken = [one.prompt_tokens for one in usages]
+            made = [one.completion_tokens for one in usages]
+            of_input = [one.prompt_tokens_details for one in usages]
+            of_output = [one.completion_tokens_details for one in usages]
+        elif any([_sides_in_chat(one) != (None, None) for one in usages]):
+            return None
         else:
-            parts = _in_chat
-        taken, made, total, of_input, of_output = zip(*map(parts, usages), strict=True)
-        if tuple(map(add, taken, made)) != total:
+            taken = [one.input_tokens for one in usages]
+            made = [one.output_tokens for one in usages]
+            of_input = [one.input_tokens_details for one in usages]
+            of_output = [one.output_tokens_details for one in usages]
+        if list(map(add, taken, made)) != total:
             return None
     except (AttributeError, TypeError):  # no usage, or a number that was not given
         return None
-    inputs = list(filter(None, of_input))
-    outputs = list(filter(None, of_output))
-    return Tokens(
+    tokens = Tokens(
         sum(taken),
         sum(made),
         sum(total),
-        sum(filter(None, map(_cached, inputs))),
-        sum(filter(None, map(_written, inputs))),
-        sum(filter(None, map(_reasoning, outputs))),
+        sum([part.cached_tokens or 0 for part in of_input if part]),
+        sum([part.cache_write_tokens or 0 for part in of_input if part]),
+        sum([part.reasoning_tokens or 0 for part in of_output if part]),
     )
-
-
-_cached = attrgetter("cached_tokens")
-_written = attrgetter("cache_write_tokens")
-_reasoning = attrgetter("reasoning_tokens")
+    return tokens, max(taken)

@@ -11,6 +11,9 @@ from typing import Any, Literal, NamedTuple, Self
 
 from ..errors import UsageError
 
+GIVEN = "given"
+"""The source of a price that is the user's own."""
+
 
 class Rate(NamedTuple):
     """US dollars for a million tokens of one sort."""
@@ -62,8 +65,8 @@ class Price:
     """For input put into the provider's cache; None as above."""
     since: date | None = None
     """The day from which the list has this price; None where it does not say."""
-    source: str = "given"
-    """The price list with its version; `given` for the user's own numbers."""
+    source: str = GIVEN
+    """The price list with its version, or GIVEN."""
     standard: "Price | None" = None
     """What the same model asks outside a batch; None where that is not known."""
 
@@ -152,24 +155,23 @@ class Price:
 _RATES = ("input", "output", "cached_input", "cache_write")
 
 
-_DIGITS = 9
-"""Behind the point: one token costs less than a millionth of a dollar."""
-
-
-def dollars(amount: Decimal | None) -> float | None:
-    """An amount as records have it."""
-    return None if amount is None else float(round(amount, _DIGITS))
-
-
 def given_price(input: str | Decimal, output: str | Decimal) -> Price:
     """The user's own price of a batch, in US dollars for a million tokens.
 
     Raises UsageError where a price is no number of 0 or more.
     """
-    return Price("", "batch", Rate(_dollars(input)), Rate(_dollars(output)))
+    return Price("", "batch", Rate(_amount(input)), Rate(_amount(output)))
 
 
-def _dollars(value: str | Decimal) -> Decimal:
+def dollars(amount: Decimal | None) -> float | None:
+    """Money as a record has it: a number, to a billionth, because of what a single token costs."""
+    return None if amount is None else float(round(amount, _DIGITS))
+
+
+_DIGITS = 9
+
+
+def _amount(value: str | Decimal) -> Decimal:
     try:
         amount = Decimal(value)
     except InvalidOperation:

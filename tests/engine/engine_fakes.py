@@ -118,6 +118,7 @@ class FakeBatch:
     error_file_id: str | None = None
     counts: RequestCounts | None = None
     problems: tuple[BatchProblem, ...] = ()
+    usage: Mapping[str, Any] | None = None
     expires_at: float | None = None
     looks: int = 0
     hidden: bool = False
@@ -143,6 +144,7 @@ class FakeBatch:
             created_at=self.created_at,
             expires_at=self.expires_at,
             metadata=self.metadata,
+            usage=self.usage,
         )
 
 
