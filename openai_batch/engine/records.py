@@ -193,17 +193,20 @@ def _spending(info: RunInfo, spent: Spent) -> dict[str, Any]:
         "cost_usd": dollars(cost.batch) if cost else None,
         "realtime_cost_usd": dollars(cost.realtime) if cost else None,
         "estimate": info.estimate,
-        **_given_price(info),
+        **_named_by_the_user(info),
     }
 
 
-def _given_price(info: RunInfo) -> dict[str, Any]:
-    """The user's own price, if it is one: no other machine could look it up."""
-    for price in prices_of(info).values():
-        if price.source == GIVEN:
-            rates = {"input": float(price.input.base), "output": float(price.output.base)}
-            return {"price_given": rates}
-    return {}
+_NAMED = ("price_given", "max_cost_usd", "max_tokens")
+"""What a record says of money only where the user has, and no other machine could find out."""
+
+
+def _named_by_the_user(info: RunInfo) -> dict[str, Any]:
+    given = next((p for p in prices_of(info).values() if p.source == GIVEN), None)
+    price = given and {"input": float(given.input.base), "output": float(given.output.base)}
+    cost = None if info.max_cost_usd is None else float(info.max_cost_usd)
+    named = zip(_NAMED, (price, cost, info.max_tokens), strict=True)
+    return {name: value for name, value in named if value is not None}
 
 
 def _numbers(tokens: Tokens) -> dict[str, int]:
@@ -256,7 +259,7 @@ def record_of_batches(
         "cost_usd": None,
         "realtime_cost_usd": None,
         "estimate": told("estimate"),
-        **({"price_given": told("price_given")} if "price_given" in reference else {}),
+        **{name: reference[name] for name in _NAMED if name in reference},
         "resent_unconfirmed": told("resent_unconfirmed", 0),
         "input_file": told("input_file"),
         "output_file": told("output_file"),

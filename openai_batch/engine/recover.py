@@ -26,7 +26,7 @@ from .events import Warned
 from .journal import UNKNOWN_SHA256, Journal, RunInfo
 from .label import METADATA_KEY, Label
 from .persistent import Persistent
-from .repricing import estimate_again, prices_again
+from .repricing import ceilings_again, estimate_again, prices_again
 from .restore import Fetched, fetch_requests
 from .runs import Place, driving, new_run_id
 from .spool import Spool
@@ -316,6 +316,7 @@ def _record(
         recovered=True,
         prices=prices_again(models, provider, created_at, told),
         estimate=estimate_again(told),
+        **ceilings_again(told),
     )
     Journal.create(place.journal_path(run_id), info, plans, facts).close()
 

@@ -37,6 +37,15 @@ def _given(told: Any) -> Price | None:
         return None
 
 
+def ceilings_again(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The ceilings in a run's record, as fields of `RunInfo`, where it has any that make sense."""
+    cost, tokens = record.get("max_cost_usd"), record.get("max_tokens")
+    return {
+        "max_cost_usd": str(cost) if isinstance(cost, int | float) and cost >= 0 else None,
+        "max_tokens": tokens if type(tokens) is int and tokens > 0 else None,
+    }
+
+
 def estimate_again(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """The estimate in a run's record, where it is one that ours may have."""
     estimate: Any = record.get("estimate")

@@ -605,3 +605,21 @@ def test_a_batch_of_no_date_has_no_price(bench: Bench, elsewhere: Elsewhere) -> 
     bench.server.batch(1).created_at = 1e20
     told = harvested_elsewhere(elsewhere, record["run_id"])
     assert (told["usage"]["total_tokens"], told["cost_usd"]) == (2200, None)
+
+
+@pytest.mark.parametrize(
+    ("edit", "ceilings"),
+    [
+        ({"max_cost_usd": 12.5, "max_tokens": 900}, (12.5, 900)),
+        ({"max_cost_usd": 3, "max_tokens": None}, (3, None)),
+        ({"max_cost_usd": "much", "max_tokens": -1}, (None, None)),
+        ({}, (None, None)),
+    ],
+)
+def test_a_record_brings_the_ceilings(
+    bench: Bench, elsewhere: Elsewhere, edit: Any, ceilings: tuple[Any, Any]
+) -> None:
+    """They hold on the other machine, too, before anything is sent again there."""
+    record = at_openai(bench, elsewhere)
+    told = harvested_elsewhere(elsewhere, record | edit)
+    assert (told.get("max_cost_usd"), told.get("max_tokens")) == ceilings

@@ -259,6 +259,21 @@ def test_estimates_know_the_older_encoding() -> None:
     assert text_counter("gpt-4", estimate=True).count(text) == 250
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing tells the peak there")
+def test_a_text_of_any_length_is_counted_in_little_memory() -> None:
+    """Twenty megabytes take no more than one piece of them does, and come out nearly right."""
+    script = (
+        "import resource; from openai_batch.requests.encodings import text_counter\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "text = 'x' * 20_000_000; count = text_counter('gpt-4o').count; count('x'); before = peak()"
+        "\nprint(count(text), peak() - before)"
+    )
+    told = subprocess.check_output([sys.executable, "-c", script], text=True)
+    tokens, grown_mb = map(int, told.split())
+    assert tokens == pytest.approx(2_500_000, rel=0.001)
+    assert grown_mb < 40
+
+
 def test_without_the_extra_all_is_estimated() -> None:
     """Nothing is missing where the extra is not installed: the numbers say that they are rough."""
     script = (
