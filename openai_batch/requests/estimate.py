@@ -108,7 +108,7 @@ class Estimator:
         chosen = self._sample.choose(len(content) + 1, lines)
         if not chosen:
             return
-        each = content.split(b"\n")
+        each = content.split(b"\n") if lines > 1 else [content]
         for index in chosen:
             self._add(line_number + index, each[index])
 
