@@ -7,6 +7,7 @@ is never re-serialised by this module.
 import json
 import math
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 import orjson
@@ -46,6 +47,28 @@ def blocks(stream: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
         read = getattr(stream, "read1", read)  # what there is now; of a file it is less than asked
     while content := read(BLOCK_BYTES):
         yield content if content.endswith(b"\n") else content + read_line()
+
+
+def peek(stream: BinaryIO | Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """How `stream` begins, and all of it in `blocks`; both without a byte order mark.
+
+    The beginning has two lines that are not blank, if there are so many and they are short: of a
+    pipe the first block may be a single line.
+    """
+    rest = blocks(stream)
+    begun = [next(rest, b"").removeprefix(BOM)]
+    lines_seen, bytes_seen = _lines_with_content(begun[0]), len(begun[0])
+    while lines_seen < 2 and bytes_seen < BLOCK_BYTES and (block := next(rest, b"")):
+        begun.append(block)
+        lines_seen += _lines_with_content(block)
+        bytes_seen += len(block)
+    return b"".join(begun), chain(begun, rest)
+
+
+def _lines_with_content(block: bytes) -> int:
+    """0, 1, or more than 1 for more: blank lines between two others may be among them."""
+    content = block.strip(b" \t\r\n")
+    return 1 + content.count(b"\n") if content else 0
 
 
 def parse(content: bytes) -> Any:

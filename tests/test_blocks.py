@@ -53,3 +53,20 @@ def test_blocks_hold_whole_lines() -> None:
 def test_an_iterable_of_lines_has_blocks_too() -> None:
     """What cannot be read in pieces is taken line by line."""
     assert list(jsonl.blocks(iter([b"a\n", b"b"]))) == [b"a\n", b"b"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "head"),
+    [
+        ([], b""),
+        ([b"\xef\xbb\xbf[\n", b"{\n", b"}\n"], b"[\n{\n"),
+        ([b"\n", b"a\n", b" \n", b"b\n", b"c\n"], b"\na\n \nb\n"),
+        ([b"a\nb\nc\n", b"d\n"], b"a\nb\nc\n"),
+        ([b"x" * 262_144 + b"\n", b"b\n"], b"x" * 262_144 + b"\n"),
+    ],
+)
+def test_a_stream_is_looked_into_before_it_is_read(pieces: list[bytes], head: bytes) -> None:
+    """Two lines that say something are waited for, if they are short; nothing is lost of them."""
+    begun, blocks = jsonl.peek(iter(pieces))
+    assert begun == head
+    assert b"".join(blocks) == b"".join(pieces).removeprefix(b"\xef\xbb\xbf")

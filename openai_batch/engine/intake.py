@@ -7,7 +7,6 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -68,7 +67,7 @@ def take_in(
 
     Without `keep` only ids are written. Raises StorageError where the disk is full.
     """
-    head, blocks = _peek(stream)
+    head, blocks = jsonl.peek(stream)
     provider = provider_for(_first_model(head))
     writer = ShardWriter(spool, Limits.of(provider, shard_requests, shard_bytes), keep=keep)
     estimator = estimator_for(provider) if estimator_for else None
@@ -101,20 +100,6 @@ def take_in(
         None if estimator is None else estimator.finish(),
     )
     return taken, provider
-
-
-def _peek(stream: BinaryIO) -> tuple[bytes, Iterator[bytes]]:
-    """How the input begins, with two lines that are not blank if they are short, and all of it."""
-    blocks = jsonl.blocks(stream)
-    begun: list[bytes] = []
-    lines = 0
-    for block in blocks:
-        begun.append(block)
-        if content := block.strip(jsonl.BOM + b" \t\r\n"):
-            lines += 1 + content.count(b"\n")
-        if lines > 1 or len(block) >= jsonl.BLOCK_BYTES:
-            break
-    return b"".join(begun), chain(begun, blocks)
 
 
 def _first_model(head: bytes) -> str | None:

@@ -1,7 +1,6 @@
 """Reading prompts, in whatever shape they come, and writing requests."""
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any, BinaryIO
 
 from .. import jsonl
@@ -37,11 +36,10 @@ def write_requests(
     """
     faults = Faults()
     maker = _RequestMaker(options, faults)
-    blocks = jsonl.blocks(source)
-    first = next(blocks, b"").removeprefix(jsonl.BOM)
-    if wrong := _wrong_file(first, options):
+    head, blocks = jsonl.peek(source)
+    if wrong := _wrong_file(head, options):
         faults.add(wrong)
-    for block in () if wrong else chain([first], blocks):
+    for block in () if wrong else blocks:
         requests = maker.requests(block)
         if not faults.count:
             target.writelines(requests)

@@ -281,6 +281,20 @@ def test_utf16_is_named() -> None:
     ]
 
 
+def test_an_array_from_a_slow_pipe_is_no_list_of_prompts() -> None:
+    """A program that writes JSON line by line is told from one that writes a prompt a line.
+
+    Its first line alone, which is all that a pipe may have at first, looks like plain text.
+    """
+    lines = iter([b"\xef\xbb\xbf[\n", b'"one",\n', b'"two"\n', b"]\n"])
+    target = io.BytesIO()
+    with pytest.raises(InputInvalid) as refused:
+        write_requests(lines, target, PromptOptions("chatty", "vectors"))
+    (fault,) = refused.value.faults
+    assert fault.message.startswith("the input is a JSON array over several lines")
+    assert target.getvalue() == b""
+
+
 def test_a_kind_that_was_not_asked_for_is_refused() -> None:
     """Where one kind is asked for, an object of another is a fault."""
     assert faults_of('{"messages": []}', asked=Kind.EMBEDDING) == [
