@@ -3,7 +3,9 @@
 import contextlib
 import io
 import os
+import select
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -110,7 +112,8 @@ def whole_or_cut(target: BinaryIO) -> Iterator[BinaryIO]:
     JSON Lines that stop between two lines look like a shorter file, and nobody who reads a pipe is
     told that its other end has failed. So the last two bytes of what has left are always held back,
     `}` and its newline, until the end is reached without an error; then no reader of JSON takes a
-    part for the whole, not even after kill -9.
+    part for the whole. What goes into a pipe leaves in pieces that it takes whole or not at all,
+    each of which ends inside a line, so that this holds even for kill -9 while the pipe is full.
     """
     holding = _HoldingBack(target)
     stream = io.BufferedWriter(holding, BUFFER_BYTES)
@@ -122,11 +125,17 @@ def whole_or_cut(target: BinaryIO) -> Iterator[BinaryIO]:
         holding.drop()
 
 
+_ATOMIC_BYTES: int = getattr(select, "PIPE_BUF", 512)
+"""What POSIX has a pipe take whole or not at all. Of more, it takes as much as there is room for,
+and a process that is killed while it waits for the rest has written that part."""
+
+
 class _HoldingBack(io.RawIOBase):
     _HELD_BYTES = len(b"}\n")
 
     def __init__(self, target: BinaryIO):
         self._target = target
+        self._into_pipe = _is_pipe(target)
         self._held = b""
         self._dropping = False
 
@@ -135,12 +144,30 @@ class _HoldingBack(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         if not self._dropping:
-            view = memoryview(data)
-            end = self._held + bytes(view[-self._HELD_BYTES :])
-            self._target.write(end[: min(len(self._held), len(end) - self._HELD_BYTES)])
-            self._target.write(view[: -self._HELD_BYTES])
-            self._held = end[-self._HELD_BYTES :]
+            ready = self._held + bytes(data)
+            start = 0
+            for end in self._cuts(ready):
+                self._target.write(ready[start:end])
+                if self._into_pipe:
+                    self._target.flush()
+                start = end
+            self._held = ready[start:]
         return len(data)
+
+    def _cuts(self, ready: bytes) -> Iterator[int]:
+        """Where the pieces end that may leave; what is behind the last one is held back."""
+        if not self._into_pipe:
+            if len(ready) > self._HELD_BYTES:
+                yield len(ready) - self._HELD_BYTES
+            return
+        start = 0
+        while len(ready) - start > _ATOMIC_BYTES:
+            most = start + _ATOMIC_BYTES
+            # Neither after a newline nor before one: a last line may well lack it.
+            ends = range(most, start, -1)
+            inside = (end for end in ends if b"\n" not in ready[end - 1 : end + 1])
+            start = next(inside, most)  # nothing but blank lines: they may be cut anywhere
+            yield start
 
     def release(self) -> None:
         """Write what was held back: all is well."""
@@ -150,6 +177,13 @@ class _HoldingBack(io.RawIOBase):
     def drop(self) -> None:
         """Swallow whatever is still written: the buffer above flushes once more when it goes."""
         self._dropping = True
+
+
+def _is_pipe(stream: BinaryIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # a stream in memory
+        return False
 
 
 def free_bytes(path: Path) -> int:

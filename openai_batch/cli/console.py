@@ -90,6 +90,9 @@ class _Stdout(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    def fileno(self) -> int:
+        return int(getattr(self._target, "fileno", super().fileno)())
+
     def drop(self) -> None:
         """Swallow whatever is still written: the buffer above flushes once more when it goes."""
         self._dropping = True

@@ -195,7 +195,7 @@ def test_what_a_killed_create_has_written_ends_in_the_middle_of_a_request(nobody
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(b"hello\n" * 10_000)  # no more than a pipe holds
     process.stdin.flush()
-    content = process.stdout.read(1_048_000)  # its first piece, nearly; it waits for more prompts
+    content = process.stdout.read(1_040_000)  # its first buffer, nearly; it waits for more prompts
     process.kill()
     content += process.stdout.read()
     process.communicate()
