@@ -58,6 +58,10 @@ def _stdin() -> BinaryIO:
     buffer = getattr(stream, "buffer", None)
     if buffer is None:  # replaced by a stream of text, as notebooks and tests do
         return io.BytesIO(stream.read().encode("utf-8", "surrogatepass"))
+    # Some parents make pipes non-blocking, and one with nothing in it yet would look like its end.
+    # Python 3.11 has this for no pipe on Windows, where nobody does so either.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        os.set_blocking(stream.fileno(), True)
     try:
         return cast(BinaryIO, open(stream.fileno(), "rb", closefd=False))
     except OSError:  # a stream in memory has no descriptor

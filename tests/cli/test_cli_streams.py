@@ -1,13 +1,16 @@
 """Standard streams: what happens when one of them is closed, gone or full."""
 
+import contextlib
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from cli_process import Cli, chat, chats, run_ids, stop
+from cli_process import WAIT_S, Cli, chat, chats, run_ids, stop
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the shell's redirections are POSIX")
 
@@ -166,6 +169,25 @@ def test_a_slow_reader_behind_a_non_blocking_pipe_gets_everything(nobody: Cli) -
         lines = stream.read().splitlines()
     process.communicate()
     assert (process.returncode, len(lines)) == (0, 5000)
+
+
+@posix
+def test_an_empty_pipe_that_is_non_blocking_has_not_ended(nobody: Cli) -> None:
+    """What is there at first is not taken for the whole."""
+    first, last = (json.dumps(request).encode() + b"\n" for request in chats(2))
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    process = nobody.start("run", "--dry-run", stdin=reader)
+    os.write(writer, first)
+    while select.select([reader], [], [], 0)[0]:  # until it has read that
+        assert process.poll() is None
+    with contextlib.suppress(BrokenPipeError):  # it has left, which the count will tell
+        os.close(reader)
+        os.write(writer, last)
+    os.close(writer)
+    stdout, stderr = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, stderr) == (0, b"")
+    assert json.loads(stdout)["requests"] == 2
 
 
 def test_a_terminal_is_not_steered_by_what_others_wrote(nobody: Cli) -> None:
