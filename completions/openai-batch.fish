@@ -23,6 +23,8 @@ function __openai_batch_valued
             string split ' ' -- '-p --provider --base-url --api-key --interval --timeout --state-dir'
         case retry
             string split ' ' -- '--only -o --output-file -e --error-file -p --provider --base-url --api-key --interval --timeout --max-in-flight --max-cost --max-tokens --max-requests --price-in --price-out --state-dir'
+        case sample
+            string split ' ' -- '-n --number --fraction --seed -o --output-file'
         case serve
             string split ' ' -- '--port --model-file --executor --upstream --parallel --max-output-tokens --data --state-dir'
         case completion
@@ -109,6 +111,7 @@ complete -c openai-batch -n '__openai_batch_at \'\'' -a resume -d 'Go on with a 
 complete -c openai-batch -n '__openai_batch_at \'\'' -a list -d 'List the runs of this machine, oldest first.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a cancel -d 'End runs, and keep what was finished.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a retry -d 'Send failed requests again, as a new run.'
+complete -c openai-batch -n '__openai_batch_at \'\'' -a sample -d 'Draw lines at random, to try something on a few of millions before it is done with all.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a serve -d 'Run a batch server on this machine.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a completion -d 'Print a shell\'s completion script.'
 complete -c openai-batch -n '__openai_batch_at example-prompts' -s n -l number -r -f -d 'How many prompts.'
@@ -246,6 +249,14 @@ complete -c openai-batch -n '__openai_batch_at retry' -s q -l quiet -d 'Say noth
 complete -c openai-batch -n '__openai_batch_at retry' -l state-dir -r -f -a '(__fish_complete_directories)' -d 'Where runs are kept [$OPENAI_BATCH_HOME].'
 complete -c openai-batch -n '__openai_batch_at retry' -s h -l help -d 'Show this message and exit.'
 complete -c openai-batch -n '__openai_batch_at retry 1' -f -k -a '(__openai_batch_ask runs)'
+complete -c openai-batch -n '__openai_batch_at sample' -s n -l number -r -f -d 'How many lines.'
+complete -c openai-batch -n '__openai_batch_at sample' -l fraction -r -f -d 'Instead: each line with this probability, such as 0.01.'
+complete -c openai-batch -n '__openai_batch_at sample' -l seed -r -f -d 'The same seed draws the same lines [random].'
+complete -c openai-batch -n '__openai_batch_at sample' -s o -l output-file -r -F -d 'The lines; `-` is standard output.'
+complete -c openai-batch -n '__openai_batch_at sample' -l force -d 'Replace FILE if it exists.'
+complete -c openai-batch -n '__openai_batch_at sample' -s q -l quiet -d 'Say nothing on standard error but errors.'
+complete -c openai-batch -n '__openai_batch_at sample' -s h -l help -d 'Show this message and exit.'
+complete -c openai-batch -n '__openai_batch_at sample 1' -F
 complete -c openai-batch -n '__openai_batch_at serve' -l port -r -f -d 'The port; 0 takes a free one.'
 complete -c openai-batch -n '__openai_batch_at serve' -l model-file -r -F -d 'A GGUF file with the weights.'
 complete -c openai-batch -n '__openai_batch_at serve' -l executor -r -f -k -a '(__openai_batch_words executors)' -d 'llama (a model file), upstream, or echo (a test).'

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputInvalid, UsageError
-from . import console
+from . import console, reporting
 from .options import Model, ProviderName
 
 if TYPE_CHECKING:
@@ -120,10 +120,7 @@ def create(
         ):
             write_requests(source, requests, options, input_name)
     except InputInvalid as invalid:
-        for fault in invalid.faults:
-            console.say(fault.at(input_name or "stdin"))
-        if invalid.count > len(invalid.faults):
-            console.say(f"and {invalid.count - len(invalid.faults):,} more")
+        reporting.tell_faults(invalid, input_name)
         raise
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import StorageError, UsageError
-from ..files import replacing
+from ..files import replacing, whole_or_cut
 from . import console, exits
 
 if TYPE_CHECKING:
@@ -137,6 +137,29 @@ def deliver_together(
 def exit_code(counts: "Counts") -> int:
     """0 where every request succeeded, 3 where some did not."""
     return exits.OK if counts.all_succeeded else exits.SOME_FAILED
+
+
+def lines_to(
+    output_file: str | None, *inputs: str | None, force: bool
+) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Where the lines go that a command makes out of `inputs`: a file, or standard output.
+
+    The file appears whole or not at all; standard output ends in the middle of a line where not all
+    was written. Raises UsageError as `choose` does, before anything is opened.
+    """
+    if output_file in (None, console.STDIO):
+        return _cut_unless_whole()
+    path = checked(output_file, force)
+    for name in inputs:
+        if name not in (None, console.STDIO) and _same(path, Path(name).resolve()):
+            raise UsageError(f"{path} is an input: name another file for what is made of it")
+    return _stream(path, force)
+
+
+@contextlib.contextmanager
+def _cut_unless_whole() -> Iterator[BinaryIO]:
+    with console.stdout() as target, whole_or_cut(target) as stream:
+        yield stream
 
 
 @contextlib.contextmanager

@@ -38,6 +38,7 @@ COMMANDS = {
     "list": "listing",
     "cancel": "cancel",
     "retry": "retry",
+    "sample": "sample",
     "serve": "serve",
     "completion": "completion",
 }

@@ -12,9 +12,18 @@ from . import console
 
 if TYPE_CHECKING:
     from ..engine.events import Event
+    from ..errors import InputInvalid
 
 FAULTS_SHOWN = 100
 """How many faults `run` prints; `run --dry-run` prints all."""
+
+
+def tell_faults(invalid: "InputInvalid", input_name: str | None) -> None:
+    """Say what is wrong with an input, a line for each fault that was kept."""
+    for fault in invalid.faults:
+        console.say(fault.at(input_name or "stdin"))
+    if invalid.count > len(invalid.faults):
+        console.say(f"and {invalid.count - len(invalid.faults):,} more")
 
 
 class Reporter(Protocol):

@@ -5,11 +5,12 @@ Of such a file every line is a fault, and none of those faults says what is wron
 
 import io
 import re
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from .. import jsonl
-from ..errors import Fault
+from ..errors import Fault, InputInvalid
 
 _PACKED = {
     b"\x1f\x8b": ("gzip", "gunzip -c"),
@@ -38,6 +39,36 @@ def not_text(head: bytes) -> Fault | None:
     if b"\0" in head and not jsonl.is_utf8(head):
         return _fault("the input is binary, not text; is it the right file?")
     return None
+
+
+def unbroken(lines: Iterable[bytes], input_name: str | None = None) -> Iterator[bytes]:
+    """Yield `lines`. Raises InputInvalid where they are no text, or break off in the middle of one.
+
+    For those who take a part of an input: a request that `create` has left unfinished, to say that
+    it failed, may not be in their part. Lines are cut at `\\n`, and have it.
+    """
+    number, line = 0, b""
+    for number, line in enumerate(lines, 1):
+        if number == 1 and (fault := not_text(line)):
+            raise _refusal(fault, input_name)
+        yield line
+    if not line.endswith(b"\n") and _breaks_off(line.strip(b" \t\r")):
+        message = "the input breaks off in the middle of this line; did what writes it fail?"
+        raise _refusal(Fault("invalid_json_line", message, number), input_name)
+
+
+def _breaks_off(content: bytes) -> bool:
+    try:
+        if content.startswith(b"{"):
+            jsonl.parse(content)
+    except ValueError:
+        return True
+    return False
+
+
+def _refusal(fault: Fault, input_name: str | None) -> InputInvalid:
+    name = input_name or "standard input"
+    return InputInvalid(f"{name} cannot be used as it is: mend it, and run this again", [fault])
 
 
 def spread_json(head: bytes) -> Fault | None:

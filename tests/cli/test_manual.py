@@ -45,6 +45,7 @@ def test_each_command_has_a_page() -> None:
         "list",
         "cancel",
         "retry",
+        "sample",
         "serve",
         "completion",
     }

@@ -25,6 +25,7 @@ METAVARS = {
     "PREFIX": FREE,
     "QUERY": FREE,
     "S": FREE,
+    "SHARE": FREE,
     "SIZE": FREE,
     "TEXT": FREE,
     "URL": FREE,
