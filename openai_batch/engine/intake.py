@@ -190,6 +190,7 @@ def rules(provider: "Provider", shard_bytes: int | None = None) -> Rules:
         max_request_bytes=int(min(provider.max_request_bytes or math.inf, largest_file - 1)),
         max_inputs=provider.max_embedding_inputs,
         endpoints=provider.endpoints,
+        strict_parameters=provider.strict_parameters,
     )
 
 

@@ -218,6 +218,8 @@ def _text(content: Any, param: str) -> str:
         return ""
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
         raise _Unusable(param)
+    if any(part.get("type") == "file" for part in content):
+        raise _Unusable(param)  # there is no file here that it could name
     return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
 
 

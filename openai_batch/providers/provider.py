@@ -53,6 +53,8 @@ class Provider:
     """Bytes of one line; None where there is no limit."""
     endpoints: tuple[str, ...] = ()
     """The URLs that a request may have; empty where any may be tried."""
+    strict_parameters: bool = False
+    """Whether it refuses parameters that OpenAI's API description does not have."""
     completion_windows: tuple[str, ...] = ("24h",)
     """Windows that may be asked for, the usual one first."""
     supports_metadata: bool = True

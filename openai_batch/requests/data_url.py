@@ -68,7 +68,7 @@ def data_url(arg: Any) -> str:
     mime_type, content = _read(arg)
     if not content:
         raise _unknown("There is nothing in it: " + repr(arg)[:300])
-    mime_type = mime_type or _sniff(content) or _UNKNOWN
+    mime_type = mime_type or sniff(content) or _UNKNOWN
     return f"data:{mime_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
@@ -144,7 +144,8 @@ def _encode_jpeg(image: Any) -> bytes:
     return stream.getvalue()
 
 
-def _sniff(content: bytes) -> str | None:
+def sniff(content: bytes) -> str | None:
+    """The MIME type that a file's first bytes tell; None where they tell none."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
     if content[4:8] == b"ftyp":

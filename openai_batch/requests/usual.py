@@ -1,14 +1,20 @@
 """Recognising requests of the shape that nearly all of a run have, faster than by a closer look."""
 
-from functools import lru_cache, reduce
-from operator import or_
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from .. import jsonl
 from ..blocks import Unreadable, decode_block
-from .endpoints import FIELD_TYPES, Kind, endpoint_of, given
+from .attachments import image_fault
+from .endpoints import Kind, endpoint_of, given
+from .formats import says_json, wants_word_json
+from .shapes import ANY_MODEL, Image, InputImage, Outline, Shape, content_of, shape
+
+_MOST_NAMES = 64
+_MOST_PASSED = 1_000
+_MOST_WHOLE_BYTES = 4 << 20
+"""Of the values that are kept as they stand, because a closer look has passed them."""
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
@@ -23,96 +29,136 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Usual:
-    """The shape of the last good request. Requests of that shape need no closer look.
+    """The shape of the good requests so far. Requests of that shape need no closer look.
 
     Nearly all requests of a run have one shape, and a closer look costs many times what it takes to
     read only the fields that count. Only a request that the closer look would pass is recognised.
     """
 
-    def __init__(self, mixed_models: bool) -> None:
+    def __init__(self, mixed_models: bool, strict: bool) -> None:
         self._mixed_models = mixed_models
+        self._strict = strict
         self._url = ""
         self._field = ""
         self._counts_inputs = False
-        self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._names: frozenset[str] = frozenset()
+        self._shape: Shape | None = None
+        self._layout: tuple[str, ...] = ()
+        self._passed: dict[tuple[Any, ...], bool] = {}
+        self._passed_bytes = 0
 
-    def remember(self, request: dict[str, Any]) -> Checked:
+    def remember(self, request: dict[str, Any], content: bytes) -> Checked:
         """Take the shape of a request that a closer look has passed."""
         url, body = request["url"], request["body"]
         model = body.get("model") if isinstance(body.get("model"), str) else None
         endpoint = endpoint_of(url)
-        self._url = url
-        self._counts_inputs = endpoint is not None and Kind.EMBEDDING in endpoint.kinds
+        if url != self._url:
+            self._url, self._names = url, frozenset()
+            self._counts_inputs = endpoint is not None and Kind.EMBEDDING in endpoint.kinds
+            self._forget()
         names = [given(group, body) for group in (endpoint.required if endpoint else ())]
         *others, self._field = [name for name in names if name and name != "model"] or [""]
-        models = _ANY_MODEL if model and self._mixed_models else model
-        self._decoder = _decoder(url, models, self._field, tuple(others)) if self._field else None
+        self._shape = self._shape_of(body, model, tuple(others)) if self._field else None
+        if self._shape is not None:
+            self._pass(self._shape, content, self._strict and wants_word_json(body))
         inputs = _count_inputs(body.get("input")) if self._counts_inputs else 1
         return Checked([request["custom_id"]], url, [model] if model else [], inputs)
 
+    def _shape_of(
+        self, body: dict[str, Any], model: str | None, others: tuple[str, ...]
+    ) -> Shape | None:
+        optional = body.keys() - {self._field, *others, *(["model"] if model is not None else [])}
+        if not optional <= self._names:
+            joined = self._names | optional
+            self._names = frozenset(joined if len(joined) <= _MOST_NAMES else optional)
+        models = ANY_MODEL if model and self._mixed_models else model
+        content = content_of(self._field, body[self._field])
+        if content == "messages" and self._shape is not None and self._shape.has_parts:
+            content = "parts"  # which may be missing
+        return shape(
+            Outline(self._url, models, self._field, content, others, self._names, self._strict)
+        )
+
+    def _pass(self, known: Shape, content: bytes, wants_json: bool) -> None:
+        """Take note of the values that count as they stand."""
+        if not known.layout:
+            return
+        if known.layout != self._layout:
+            self._layout = known.layout
+            self._forget()
+        try:
+            values = _values(known, known.decoder.decode(content).body)
+        except Unreadable:
+            return
+        self._passed_bytes += sum(len(value) for value in values if isinstance(value, bytes))
+        if self._passed_bytes > _MOST_WHOLE_BYTES or len(self._passed) >= _MOST_PASSED:
+            self._forget()
+        self._passed[values] = wants_json
+
+    def _forget(self) -> None:
+        self._passed.clear()
+        self._passed_bytes = 0
+
     def recognise(self, content: bytes) -> Checked | None:
         """What is worth knowing of a request of the usual shape, None for any other."""
-        if self._decoder is None:
+        if self._shape is None:
             return None
         try:
-            request = self._decoder.decode(content)
+            request = self._shape.decoder.decode(content)
         except Unreadable:
             return None  # the closer look says what is wrong with it, if anything is
         return self._sum([request]) if jsonl.is_utf8(content) else None
 
     def recognise_all(self, block: bytes) -> Checked | None:
         """The same of whole lines, of which each holds a request of the usual shape."""
-        requests = self._decoder and decode_block(self._decoder, block)
+        requests = self._shape and decode_block(self._shape.decoder, block)
         return self._sum(requests) if requests else None
 
-    def _sum(self, requests: list[Any]) -> Checked:
+    def _sum(self, requests: list[Any]) -> Checked | None:
+        known = self._shape
+        assert known is not None
+        if known.layout and not all(map(self._has_passed, requests)):
+            return None
+        if known.has_parts and not all(map(self._has_good_images, requests)):
+            return None
         inputs = len(requests)
         if self._counts_inputs:
             inputs = sum(_count_inputs(getattr(one.body, self._field)) for one in requests)
-        models = dict.fromkeys(one.body.model for one in requests)
-        custom_ids = [one.custom_id for one in requests]
-        return Checked(custom_ids, self._url, [model for model in models if model], inputs)
+        models = [known.model] if known.model else []
+        if known.model == ANY_MODEL:
+            models = list(dict.fromkeys(one.body.model for one in requests))
+        return Checked([one.custom_id for one in requests], self._url, models, inputs)
+
+    def _has_passed(self, request: Any) -> bool:
+        assert self._shape is not None
+        wants_json = self._passed.get(_values(self._shape, request.body))
+        if not wants_json:
+            return wants_json is False
+        return any(says_json(one.content) for one in getattr(request.body, self._field))
+
+    def _has_good_images(self, request: Any) -> bool:
+        for message in getattr(request.body, self._field):
+            for part in message.content if type(message.content) is list else ():
+                if isinstance(part, Image | InputImage):
+                    url = part.image_url if isinstance(part, InputImage) else part.image_url.url
+                    if message.role != "user" or image_fault(url, self._strict):
+                        return False
+        return True
 
 
-_ANY_MODEL = ""
-
-
-@lru_cache(maxsize=64)
-def _decoder(
-    url: str, model: str | None, field: str, others: tuple[str, ...]
-) -> "msgspec.json.Decoder[Any] | None":
-    """Reads requests to `url` whose body has these fields, none empty, and refuses any other.
-
-    `field` is what the request is about; the `others` are texts. Where `model` is None, it names
-    none, where it is _ANY_MODEL, any. None where a name is beyond what decoders take.
-    """
-    if not all(name.isascii() for name in (url, model or "")):
-        return None
-    filled = msgspec.Meta(min_length=1)
-    text = Annotated[str, filled]
-    forms: dict[type, Any] = {
-        str: text,
-        list: Annotated[list[Any] if field == "input" else list[msgspec.Raw], filled],
-        dict: Annotated[dict[str, msgspec.Raw], filled],
-    }
-    payload = reduce(or_, (forms[form] for form in FIELD_TYPES.get(field, (str, list))))
-    named: list[tuple[str, Any]] = [(field, payload), *((name, text) for name in others)]
-    absent: list[tuple[str, Any, Any]] = [("stream", None, None)]
-    if model is None:
-        absent.append(("model", None, None))
-    else:
-        named.append(("model", text if model == _ANY_MODEL else Literal[model]))
-    body = msgspec.defstruct("Body", [*named, *absent], gc=False)
-    request = msgspec.defstruct(
-        "Request",
-        [("custom_id", text), ("method", Literal["POST"]), ("url", Literal[url]), ("body", body)],
-        gc=False,
-    )
-    return msgspec.json.Decoder(request)
+def _values(known: Shape, body: Any) -> tuple[Any, ...]:
+    """Those fields of a body that a closer look must have passed together."""
+    given = tuple(getattr(body, name) is None for name in known.given)
+    if known.whole is None:
+        return given
+    taken = known.whole(body)
+    if type(taken) is not tuple:
+        taken = (taken,)
+    return *given, *(bytes(one) if type(one) is msgspec.Raw else one for one in taken)
 
 
 def _count_inputs(value: Any) -> int:
     """Texts in an embedding's `input`: a text, a list of texts, or either as token numbers."""
-    if type(value) is not list or (value and type(value[0]) is int):
-        return 1
+    if type(value) is not list or (value and isinstance(value[0], int | float)):
+        return 1  # a parser may read a number as either
     return len(value)

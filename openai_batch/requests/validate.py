@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import jsonl
 from ..errors import Fault
+from .bodies import body_flaws
 from .endpoints import FIELD_TYPES, FIELD_WORDS, Endpoint, endpoint_of, given
 from .faults import invalid_json, shown
 from .usual import Checked, Usual
@@ -33,6 +34,9 @@ class Rules:
     """Bytes of one line without its newline; None where there is no limit."""
     max_inputs: int | None = None
     """Texts to embed in one request; None where there is no limit."""
+    strict_parameters: bool = False
+    """Whether the body's parameters are checked as OpenAI checks them; if not, only what no server
+    can take is a fault."""
 
 
 class Validator:
@@ -53,7 +57,7 @@ class Validator:
         self._lines = 0
         self.faulty_id: str | None = None
         """The custom_id of the line that was checked last, where that has one and faults."""
-        self._usual = Usual(rules.mixed_models)
+        self._usual = Usual(rules.mixed_models, rules.strict_parameters)
 
     def check(self, line_number: int, content: bytes) -> Checked | None:
         """Check one request; None where it has faults, which have been reported by then.
@@ -121,12 +125,14 @@ class Validator:
         if other := _other_kind(request):
             self._refuse_kind(other, line_number)
             return None
-        return self._check_closely(line_number, request)
+        return self._check_closely(line_number, request, content)
 
     def _refuse_kind(self, message: str, line_number: int) -> None:
         self._report("invalid_json_line", message, line_number)
 
-    def _check_closely(self, line_number: int, request: dict[str, Any]) -> Checked | None:
+    def _check_closely(
+        self, line_number: int, request: dict[str, Any], content: bytes
+    ) -> Checked | None:
         faults = [
             *_envelope_faults(request),
             *self._url_faults(request, line_number),
@@ -138,7 +144,7 @@ class Validator:
             custom_id = request.get("custom_id")
             self.faulty_id = custom_id if isinstance(custom_id, str) and custom_id else None
             return None
-        checked = self._usual.remember(request)
+        checked = self._usual.remember(request, content)
         if checked.inputs > self._max_inputs:
             self.faulty_id = request["custom_id"]
             self._refuse_inputs(line_number, checked.inputs)
@@ -171,8 +177,8 @@ class Validator:
             return  # reported with the envelope
         url = request.get("url")
         endpoint = endpoint_of(url) if isinstance(url, str) else None
-        if endpoint is not None:
-            yield from _missing_fields(endpoint, body)
+        missing = list(_missing_fields(endpoint, body)) if endpoint is not None else []
+        yield from missing
         if body.get("stream"):
             yield (
                 "streaming_unsupported",
@@ -189,6 +195,11 @@ class Validator:
                     f"model is {shown(model)}, but line {first_line} has {shown(first_model)}; "
                     "this provider takes one model a batch: send the others as a run of their own",
                 )
+        if endpoint is not None:
+            told = {param for _, param, _ in missing}
+            for name, message in body_flaws(endpoint, body, strict=self._rules.strict_parameters):
+                if f"body.{name}" not in told:
+                    yield "invalid_request", f"body.{name}", f"`{name}` {message}"
 
     def _report(self, code: str, message: str, line: int | None, param: str | None = None) -> None:
         self._on_fault(Fault(code, message, line, param))

@@ -142,9 +142,11 @@ def stop(process: "subprocess.Popen[bytes]", number: signal.Signals) -> Ended:
     return Ended(process.returncode, stdout or b"", (stderr or b"").decode())
 
 
-def chat(custom_id: str, text: Any = "hello", model: str = "gpt-4o-mini") -> dict[str, Any]:
-    """One request; the echo server answers with `text`, or 400 where that is no text."""
-    body = {"model": model, "messages": [{"role": "user", "content": text}]}
+def chat(custom_id: str, text: str | int = "hello", model: str = "gpt-4o-mini") -> dict[str, Any]:
+    """One request; the echo server answers with `text`, or 400 where it is the number of a file."""
+    file = [{"type": "file", "file": {"file_id": f"file-{text}"}}]
+    content = text if isinstance(text, str) else file
+    body = {"model": model, "messages": [{"role": "user", "content": content}]}
     return {"custom_id": custom_id, "method": "POST", "url": CHAT, "body": body}
 
 

@@ -28,6 +28,9 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     server.stdout.close()
 
 
+NO_FILE = [{"type": "file", "file": {"file_id": "file-7"}}]
+
+
 @pytest.fixture
 def newcomer(tmp_path: Path, echo: dict[str, str]) -> Newcomer:
     """With prompts, documents and requests of which the echo refuses one."""
@@ -37,7 +40,7 @@ def newcomer(tmp_path: Path, echo: dict[str, str]) -> Newcomer:
     (folder / "documents.txt").write_text("A run has shards.\nA shard becomes a batch.\n")
     (sample,) = (block.code for block in blocks(ENGLISH) if block.language == "json")
     requests = [sample]
-    for custom_id, text in (("two", "Two"), ("bad", 7), ("four", "Four")):
+    for custom_id, text in (("two", "Two"), ("bad", NO_FILE), ("four", "Four")):
         request = json.loads(sample) | {"custom_id": custom_id}
         request["body"]["messages"][0]["content"] = text
         requests.append(json.dumps(request) + "\n")

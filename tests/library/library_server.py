@@ -90,8 +90,10 @@ def small(name: str = "openai", rows: int = 3) -> Provider:
 
 
 def chat(text: Any, model: str = CHAT_MODEL) -> dict[str, Any]:
-    """The parameters of one chat; echo answers with `text`, or 400 where that is no text."""
-    return {"model": model, "messages": [{"role": "user", "content": text}]}
+    """The parameters of one chat; echo answers with `text`, or 400 where it is a file's number."""
+    file = [{"type": "file", "file": {"file_id": f"file-{text}"}}]
+    content = file if isinstance(text, int) else text
+    return {"model": model, "messages": [{"role": "user", "content": content}]}
 
 
 def chat_line(custom_id: str, text: Any) -> dict[str, Any]:
