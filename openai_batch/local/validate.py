@@ -112,7 +112,7 @@ class _Checker:
         if not isinstance(request, dict):
             raise _Fault("invalid_json_line", None, "This line is not a JSON object.")
         for name in ("custom_id", "method", "url", "body"):
-            if request.get(name) in (None, ""):
+            if request.get(name) is None:
                 message = f"Missing required parameter: '{name}'."
                 raise _Fault("missing_required_parameter", name, message)
         self._check_custom_id(request["custom_id"])
@@ -122,12 +122,13 @@ class _Checker:
             message = f"The url must be the batch's endpoint, '{self._endpoint}'."
             raise _Fault("invalid_url", "url", message)
         if not isinstance(request["body"], dict):
-            raise _Fault("invalid_type", "body", "The body must be an object.")
+            raise _Fault("invalid_request", "body", "The body must be an object.")
         self._check_body(request["body"])
 
     def _check_custom_id(self, custom_id: Any) -> None:
-        if not isinstance(custom_id, str):
-            raise _Fault("invalid_type", "custom_id", "The custom_id must be a string.")
+        if not isinstance(custom_id, str) or not custom_id:
+            message = "The custom_id must be a string that is not empty."
+            raise _Fault("invalid_request", "custom_id", message)
         if custom_id in self._custom_ids:
             message = f"The custom_id '{custom_id}' stands on an earlier line already."
             raise _Fault("duplicate_custom_id", "custom_id", message)

@@ -4,6 +4,7 @@ import binascii
 import re
 
 from .data_url import sniff
+from .faults import shown
 
 _TAKEN_IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 _FIRST_CHARACTERS = 64
@@ -12,11 +13,12 @@ _FIRST_CHARACTERS = 64
 _DATA_URL = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),")
 _BLANKS = str.maketrans("", "", " \t\r\n=")
 _USUAL_ALPHABET = str.maketrans("-_", "+/")
+_NO_BASE64 = "is no data URL in base64"
 _MEND = "`openai_batch.data_url(path)` makes one of a file"
 
 
 def image_fault(url: str, strict: bool) -> str | None:
-    """What is wrong with the URL of an image, or None. What a web server holds is not looked at.
+    """What is wrong with the URL of an image, or None. What is on the web is not looked at.
 
     Unless `strict`, the server may read more types, and files of its own.
     """
@@ -24,13 +26,13 @@ def image_fault(url: str, strict: bool) -> str | None:
     if head != "data:":
         if not strict or url[:8].lower().startswith(("http://", "https://")):
             return None
-        return f"no provider can read what is on this machine: send a data URL, {_MEND}"
+        return f"is {shown(url)}, which is neither a web address nor a data URL: {_MEND}"
     found = _DATA_URL.match(url)
     if found is None or ";base64" not in found[2].lower():
-        return f"it is no data URL in base64: {_MEND}" if strict or found is None else None
+        return f"{_NO_BASE64}: {_MEND}" if strict or found is None else None
     if strict and not found[1].lower().startswith("image/"):
         named = found[1] or "no type"
-        return f"the data URL names {named}, and only images are taken: name image/png or the like"
+        return f"is a data URL of {named}, and only images are taken: name image/png or the like"
     return _image_data_fault(url, found.end(), strict)
 
 
@@ -44,7 +46,7 @@ def _image_data_fault(url: str, start: int, strict: bool) -> str | None:
     if kind in _TAKEN_IMAGES:
         return None
     # That the type named is another image's is no fault: what is inside counts.
-    return f"what it holds is {kind or 'no image'}, and png, jpeg, webp and gif are taken"
+    return f"holds {kind or 'no image'}, and png, jpeg, webp and gif are taken"
 
 
 def file_fault(data: str) -> str | None:
@@ -53,7 +55,7 @@ def file_fault(data: str) -> str | None:
     if found is None:
         return base64_fault(data, 0)
     if ";base64" not in found[2].lower():
-        return f"it is no data URL in base64: {_MEND}"
+        return f"{_NO_BASE64}: {_MEND}"
     return base64_fault(data, found.end())
 
 
@@ -65,8 +67,8 @@ def base64_fault(text: str, start: int) -> str | None:
     except ValueError:
         content = _decode_tolerantly(payload)
     if content is None:
-        return f"its base64 is damaged or cut off: {_MEND}"
-    return None if content else f"there is nothing in it: {_MEND}"
+        return f"holds base64 that is damaged or cut off: {_MEND}"
+    return None if content else f"holds nothing: {_MEND}"
 
 
 def _decode_tolerantly(payload: str) -> bytes | None:

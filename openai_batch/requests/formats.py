@@ -109,13 +109,12 @@ def tools_flaws(body: dict[str, Any], *, nested: bool) -> Iterator[Flaw]:
     tools = body.get("tools")
     for index, tool in enumerate(tools if isinstance(tools, list) else ()):
         where = f"tools[{index}]"
-        kind = tool.get("type") if isinstance(tool, dict) else None
-        if not isinstance(tool, dict) or not isinstance(kind, str):
-            given = shown(kind if isinstance(tool, dict) else tool)
-            yield (
-                where,
-                f'has the type {given}; a tool is an object, such as {{"type": "function"}}',
-            )
+        if not isinstance(tool, dict):
+            yield where, f"is {shown(tool)}; a tool is an object with `type`"
+            continue
+        kind = tool.get("type")
+        if kind is None:
+            yield f"{where}.type", 'is missing; most tools have the type "function"'
         elif kind == "function":
             yield from _tool_flaws(where, tool, nested=nested)
         elif nested and kind not in _CHAT_TOOLS:

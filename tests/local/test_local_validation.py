@@ -40,8 +40,8 @@ BAD_LINES = [
     (jsonl([with_body("x2", messages=None)]), "invalid_request", "body.messages"),
     (jsonl([with_body("x3", stream=True)]), "streaming_unsupported", "body.stream"),
     (jsonl([chat_line("x4", method="GET")]), "invalid_method", "method"),
-    (jsonl([chat_line("x5", body="text")]), "invalid_type", "body"),
-    (jsonl([chat_line(7)]), "invalid_type", "custom_id"),
+    (jsonl([chat_line("x5", body="text")]), "invalid_request", "body"),
+    (jsonl([chat_line(7)]), "invalid_request", "custom_id"),
 ]
 
 
