@@ -54,7 +54,10 @@ class ShardWriter:
         first_row: int = 0,
         keep: bool = True,
     ):
-        """Shards are numbered from `first_index`; without `keep` only their ids are written."""
+        """Shards are numbered from `first_index`.
+
+        Without `keep` only their ids are written, and nothing is hashed.
+        """
         self._spool = spool
         self._limits = limits
         self._first_index = first_index
@@ -124,12 +127,13 @@ class ShardWriter:
                 self._stream.close()
 
     def _flush(self) -> None:
+        self._flushed_bytes = self._bytes
+        if not self._keep:
+            self._pending.clear()
+            return
         data = b"\n".join(self._pending) + b"\n" if self._pending else b""
         self.sha256.update(data)
         self._pending.clear()
-        self._flushed_bytes = self._bytes
-        if not self._keep:
-            return
         with self._keeping():
             if self._stream is None:
                 self._stream = open_private(self._spool.requests(self._index, 1))

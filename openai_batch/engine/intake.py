@@ -65,7 +65,8 @@ def take_in(
 ) -> "tuple[Intake, Provider]":
     """Check all of `stream`, cut it and sum it up; every fault is told, in the order of lines.
 
-    Without `keep` only ids are written. Raises StorageError where the disk is full.
+    Without `keep` only ids are written, and nothing is hashed. Raises StorageError where the disk
+    is full.
     """
     head, blocks = jsonl.peek(stream)
     provider = provider_for(_first_model(head))
@@ -137,14 +138,19 @@ class _Taker:
         content = block.removesuffix(b"\n")
         if checked is not None and self._writer.has_room(content, checked):
             self._keep(self._line, content, checked)
-        else:
-            for number, content in jsonl.lines(io.BytesIO(block), self._line):
-                checked = self._validator.check(number, content)
-                if checked is not None:
-                    self._keep(number, content, checked)
-                elif (custom_id := self._validator.faulty_id) is not None:
-                    self._unique.update([custom_id])
-                    self._faulty_ids.add(number, custom_id)
+            self._line += len(checked.custom_ids)
+            return
+        if checked is not None and (half := block.find(b"\n", len(block) // 2) + 1) < len(block):
+            self.take(block[:half])  # a shard ends in it: its parts are alike, too
+            self.take(block[half:])
+            return
+        for number, content in jsonl.lines(io.BytesIO(block), self._line):
+            checked = self._validator.check(number, content)
+            if checked is not None:
+                self._keep(number, content, checked)
+            elif (custom_id := self._validator.faulty_id) is not None:
+                self._unique.update([custom_id])
+                self._faulty_ids.add(number, custom_id)
         self._line += block.count(b"\n")
 
     def finish(self) -> Iterator[Fault]:
