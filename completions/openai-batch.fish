@@ -230,6 +230,7 @@ complete -c openai-batch -n '__openai_batch_at cancel 1+' -f -k -a '(__openai_ba
 complete -c openai-batch -n '__openai_batch_at retry' -l only -r -f -k -a '(__openai_batch_words reasons)' -d 'Only these: an HTTP status, an error code, or `missing`; repeatable.'
 complete -c openai-batch -n '__openai_batch_at retry' -l print -d 'Print the requests, and send nothing.'
 complete -c openai-batch -n '__openai_batch_at retry' -s c -l create -d 'Submit, print the run\'s record, and leave.'
+complete -c openai-batch -n '__openai_batch_at retry' -s n -l dry-run -d 'Send nothing; print what would be sent, and faults.'
 complete -c openai-batch -n '__openai_batch_at retry' -s o -l output-file -r -F -d 'Results; `-` is standard output.'
 complete -c openai-batch -n '__openai_batch_at retry' -s e -l error-file -r -F -d 'Failed requests, taken out of the results.'
 complete -c openai-batch -n '__openai_batch_at retry' -s p -l provider -r -f -k -a '(__openai_batch_ask providers)' -d 'Who executes: openai, parasail, local, …'

@@ -9,7 +9,7 @@ import typer
 from ..errors import UsageError
 from . import console, exits, options, reporting
 from .driving import find_or_recover, info_of, place_for
-from .job import Job, hand_over, run_to_the_end
+from .job import Job, hand_over, rehearse, run_to_the_end
 from .options import Access
 from .references import by_name
 
@@ -29,6 +29,10 @@ def retry(
     ] = False,
     create: Annotated[
         bool, typer.Option("--create", "-c", help="Submit, print the run's record, and leave.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "-n", help="Send nothing; print what would be sent, and faults."),
     ] = False,
     output_file: options.OutputFile = None,
     error_file: options.ErrorFile = None,
@@ -56,6 +60,7 @@ def retry(
     \b
     openai-batch retry run_20261123_101500_4k2m9x7q -o second.jsonl
     openai-batch retry run_20261123_101500_4k2m9x7q --only 429 --only missing
+    openai-batch retry --dry-run run_20261123_101500_4k2m9x7q
     openai-batch retry --print run_20261123_101500_4k2m9x7q > failed-requests.jsonl
     """
     from ..engine.run import Run
@@ -99,6 +104,8 @@ def retry(
             },
             source=requests,
         )
+        if dry_run:
+            return rehearse(job, place, reporter)
         return (hand_over if create else run_to_the_end)(job, place, reporter)
 
 
