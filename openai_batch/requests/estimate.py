@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 
 from .. import jsonl
+from .encodings import release
 from .price import Cost, Price, dollars
 from .price_list import NoBatchPrice
 from .sampling import WHOLE_BYTES, Estimate, Sample
@@ -139,7 +140,8 @@ class Estimator:
         return price
 
     def finish(self) -> Needs:
-        """What all of them need."""
+        """What all of them need. Encodings are let go of: a run takes far longer than to count."""
+        release()
         zero = Estimate(Decimal(0), 0.0)
         totals = self._sample.totals() or [zero] * 5
         input_tokens, most, output, low, high = totals

@@ -115,13 +115,17 @@ class Child:
         return printed.splitlines()
 
 
+NO_FILE = [{"type": "file", "file": {"file_id": "file-7"}}]
+"""What the echo refuses with 400: it has no files."""
+
+
 def write_input(path: Path, requests: int) -> Path:
     """Requests whose text is their custom_id; the last but one fails for good."""
     lines = []
     for number in range(1, requests + 1):
         text: Any = f"r{number}"
         if number == requests - 1:
-            text = 7  # no text, which the echo refuses with 400
+            text = NO_FILE
         body = {"model": "echo", "messages": [{"role": "user", "content": text}]}
         lines.append(
             {

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_processes import Child, Server, anonymous, until, write_input
+from engine_processes import NO_FILE, Child, Server, anonymous, until, write_input
 
 REQUESTS = 9
 SHARD_REQUESTS = 4
 SHARDS = 3
-EXECUTED = sorted(["7", *(f"r{number}" for number in range(1, 10) if number != 8)])
+EXECUTED = sorted([str(NO_FILE), *(f"r{number}" for number in range(1, 10) if number != 8)])
 
 
 @dataclass
