@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ..clock import Clock
 from ..errors import StorageError, UsageError
-from ..files import open_private, publish
+from ..files import fsync_dir, open_private, publish
 from .entries import Delivered, Publishing, SpoolRemoved
 from .journal import Journal
 from .merge import Counts, merge
@@ -26,7 +26,7 @@ class Delivery:
 
     `force` replaces files that exist. `held`: what is written is not safe yet, and recorded by
     `Run.confirm_delivery`. `drop_empty_errors` leaves no error file behind where nothing
-    failed, for names that the user did not choose.
+    failed, for names that the user did not choose; with `force`, not the one of before either.
     """
 
     output: Target
@@ -79,6 +79,10 @@ def deliver(
         if not delivery.partial:
             journal.append(Publishing(names[0], names[1]), at=clock.now())
         drop = delivery.drop_empty_errors and counts.failed + counts.missing == 0
+        if drop and delivery.force and isinstance(errors, _Temporary):
+            # First: should we die here, no failures of before stand beside the new results.
+            errors.path.unlink(missing_ok=True)
+            fsync_dir(errors.path.parent)
         for target in (output, errors):
             if isinstance(target, _Temporary) and not (drop and target is errors):
                 _publish(target, delivery, run_id, known=str(target.path) in ours)

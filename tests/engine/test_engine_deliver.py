@@ -1,5 +1,6 @@
 """Results to where they are wanted: whole, once, and never over somebody else's file."""
 
+import contextlib
 import io
 import json
 import os
@@ -87,6 +88,35 @@ def test_an_error_file_is_dropped_where_nothing_failed(bench: Bench, tmp_path: P
     assert bench.record(run_id)["error_file"] is None
     deliver(bench, run_id, tmp_path / "o2", tmp_path / "e2")
     assert (tmp_path / "e2").read_bytes() == b""
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_failures_of_before_do_not_stand_beside_new_results(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    """Where nothing failed and files are replaced, an old error file goes, and goes first.
+
+    Without `force` it may be somebody else's, and stays.
+    """
+    run_id = bench.plan(2)
+    bench.settle(run_id)
+    output, errors = tmp_path / "o", tmp_path / "e"
+    errors.write_text("old")
+    deliver(bench, run_id, tmp_path / "o1", errors, partial=True, drop_empty_errors=True)
+    assert errors.read_text() == "old"
+    output.write_text("old")
+    rename = Path.replace
+
+    def dying(source: Path, target: Path) -> Path:
+        if dies and target == output:
+            raise KeyboardInterrupt
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "replace", dying)
+    with contextlib.suppress(KeyboardInterrupt):
+        deliver(bench, run_id, output, errors, force=True, drop_empty_errors=True)
+    assert not errors.exists()
+    assert output.read_text() == "old" if dies else ids(output) == ["r1", "r2"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files take their names by os.link there")

@@ -62,7 +62,8 @@ def test_named_files_are_replaced() -> None:
 
 
 def test_no_error_file_where_nothing_failed() -> None:
-    """The error path is None, and no file of that name appears."""
+    """The error path is None, and there is no file of that name, not even of a time before."""
+    Path("errors.jsonl").write_text("what failed yesterday")
     with Batch(output_file="out.jsonl", error_file="errors.jsonl") as batch:
         assert run(batch, "one") == ("out.jsonl", None)
     assert not Path("errors.jsonl").exists()
