@@ -155,13 +155,13 @@ class _RequestMaker:
         else:
             self.ids.bring(custom_id, line_number)
             json_id = jsonl.dumps(custom_id)
-        if template := self._templates.fitting(prompt):
-            return template.fill(json_id, prompt)
         try:
+            if template := self._templates.fitting(prompt):
+                return template.fill(json_id, prompt)
             url, body = build_from_prompt(prompt, self._options)
             return request_line(jsonl.parse(json_id), url, body) + b"\n"
         except (ValueError, RecursionError) as error:
-            message = str(error) or "nested too deeply"
+            message = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             self._faults.add(Fault("invalid_request", message, line_number))
             return None
 

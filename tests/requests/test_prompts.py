@@ -281,6 +281,13 @@ def test_utf16_is_named() -> None:
     ]
 
 
+def test_a_prompt_that_is_nested_too_deeply_is_a_fault() -> None:
+    """Also where a line like it came before, and only its values are to be filled in."""
+    nested = "[" * 1000 + "]" * 1000
+    prompts = ['{"prompt": "x", "seed": 1}'] * 2 + [f'{{"prompt": "x", "seed": {nested}}}']
+    assert faults_of("\n".join(prompts)) == ["line 3: nested too deeply [invalid_request]"]
+
+
 def test_an_array_from_a_slow_pipe_is_no_list_of_prompts() -> None:
     """A program that writes JSON line by line is told from one that writes a prompt a line.
 
