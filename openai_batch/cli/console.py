@@ -176,6 +176,8 @@ class TextStream:
             try:
                 stream.write(text if self.can_show(text) else _spelled(text, self._encoding))
                 stream.flush()
+            except RuntimeError:
+                pass  # a signal's handler writes while the write that it interrupted waits
             except (OSError, ValueError):
                 # Left in place, the unwritten text would make the interpreter exit with 120.
                 setattr(sys, self._name, None)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class Destination:
     drop_empty_errors: bool = False
 
 
+_LONGEST_STEM = 200
+"""File systems take names of 255 bytes."""
+
+
 @dataclass(slots=True)
 class NamedByBatch:
     """Tells `run` to name files by the batch's id, as `python -m openai_batch.run` always did.
@@ -42,11 +47,12 @@ class NamedByBatch:
     batch_id: str | None = None
 
     def file_names(self, output_file: str | None, error_file: str | None) -> tuple[str, str]:
-        """The names of both files, as far as the user has not chosen them."""
-        return (
-            output_file or f"{self.batch_id}-output.jsonl",
-            error_file or f"{self.batch_id}-errors.jsonl",
-        )
+        """The names of both files, as far as the user has not chosen them.
+
+        An id is the provider's word: what no name can have is not taken over from it.
+        """
+        stem = re.sub(r"[^\w.-]", "_", (self.batch_id or "")[:_LONGEST_STEM], flags=re.ASCII)
+        return output_file or f"{stem}-output.jsonl", error_file or f"{stem}-errors.jsonl"
 
 
 def choose(

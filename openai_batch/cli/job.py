@@ -131,16 +131,18 @@ def run_to_the_end(
 ) -> int:
     """Plan, submit, wait, deliver; return the exit code."""
     stem = job.input_file and delivery.stem_for(job.input_file, run_id="")
-    destination = job.destination(stem or None)
+    # Names made of the batch's id are not known yet; that files can be where they go, is.
+    destination = job.destination(stem or None, named and NamedByBatch("batch"))
     with _planned(job, place) as run:
         if stem is None:
             destination = job.destination(delivery.stem_for(None, run.info.run_id))
         if named:
             run.settle()
             named.batch_id = run.public_id
-            destination = replace(
-                job.destination(None, named), drop_empty_errors=job.error_file is None
-            )
+            with _collectable(run.info.run_id):
+                destination = replace(
+                    job.destination(None, named), drop_empty_errors=job.error_file is None
+                )
         return drive(run, destination, reporter, delete_remote=job.delete_remote)
 
 
@@ -186,6 +188,16 @@ def _planned(job: Job, place: "Place", *, lasting: bool = False) -> "Iterator[Ru
             run.forget()  # nobody could have been asked anything
             raise
         yield run
+
+
+@contextlib.contextmanager
+def _collectable(run_id: str) -> Iterator[None]:
+    """Say where the results are, where there is no place for them any more."""
+    try:
+        yield
+    except UsageError as error:
+        error.add_note(f"the results are kept: openai-batch download {run_id} -o FILE")
+        raise
 
 
 def _require_key(provider: "Provider") -> None:

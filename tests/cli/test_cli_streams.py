@@ -1,6 +1,7 @@
 """Standard streams: what happens when one of them is closed, gone or full."""
 
 import contextlib
+import io
 import json
 import os
 import select
@@ -8,9 +9,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_process import WAIT_S, Cli, chat, chats, run_ids, stop
+
+from openai_batch.cli.console import STDERR
+from openai_batch.cli.delivery import NamedByBatch
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the shell's redirections are POSIX")
 
@@ -196,3 +201,32 @@ def test_a_terminal_is_not_steered_by_what_others_wrote(nobody: Cli) -> None:
     assert ended.code == 2
     assert "\x1b" not in ended.stderr
     assert "\x07" not in ended.stderr
+
+
+def test_a_message_from_within_another_is_lost_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-Z while standard error is blocked: its handler may write into the write that waits."""
+
+    class Interrupted(io.RawIOBase):
+        written = b""
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            STDERR.write("from the handler\n")
+            self.written += bytes(data)
+            return len(data)
+
+    raw = Interrupted()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(raw), "utf-8"))
+    STDERR.write("first\n")
+    STDERR.write("second\n")
+    assert raw.written == b"first\nsecond\n"
+
+
+def test_files_named_by_a_batch_have_names_that_can_be() -> None:
+    """An id is the provider's word: it leads to no other folder, and is cut where it is long."""
+    assert NamedByBatch("../b/1").file_names(None, "e") == (".._b_1-output.jsonl", "e")
+    assert NamedByBatch("x" * 999).file_names("o", None) == ("o", "x" * 200 + "-errors.jsonl")
