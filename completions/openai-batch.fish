@@ -25,6 +25,8 @@ function __openai_batch_valued
             string split ' ' -- '--only -o --output-file -e --error-file -p --provider --base-url --api-key --interval --timeout --max-in-flight --max-cost --max-tokens --max-requests --price-in --price-out --state-dir'
         case sample
             string split ' ' -- '-n --number --fraction --seed -o --output-file'
+        case join
+            string split ' ' -- '--only -o --output-file'
         case serve
             string split ' ' -- '--port --model-file --executor --upstream --parallel --max-output-tokens --data --state-dir'
         case completion
@@ -37,6 +39,8 @@ function __openai_batch_words # KIND
     switch $argv[1]
         case executors
             printf '%s\t%s\n' llama 'a model file, with llama.cpp' upstream 'another server' echo 'the request itself, as a test'
+        case outcomes
+            printf '%s\t%s\n' succeeded 'a good answer came back' failed 'an error came back' missing 'nothing came back'
         case reasons
             printf '%s\t%s\n' missing 'the provider returned nothing for it'
         case shells
@@ -112,6 +116,7 @@ complete -c openai-batch -n '__openai_batch_at \'\'' -a list -d 'List the runs o
 complete -c openai-batch -n '__openai_batch_at \'\'' -a cancel -d 'End runs, and keep what was finished.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a retry -d 'Send failed requests again, as a new run.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a sample -d 'Draw lines at random, to try something on a few of millions before it is done with all.'
+complete -c openai-batch -n '__openai_batch_at \'\'' -a join -d 'Put every request beside its result, by custom_id, whatever the order of the results.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a serve -d 'Run a batch server on this machine.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a completion -d 'Print a shell\'s completion script.'
 complete -c openai-batch -n '__openai_batch_at example-prompts' -s n -l number -r -f -d 'How many prompts.'
@@ -258,6 +263,13 @@ complete -c openai-batch -n '__openai_batch_at sample' -l force -d 'Replace FILE
 complete -c openai-batch -n '__openai_batch_at sample' -s q -l quiet -d 'Say nothing on standard error but errors.'
 complete -c openai-batch -n '__openai_batch_at sample' -s h -l help -d 'Show this message and exit.'
 complete -c openai-batch -n '__openai_batch_at sample 1' -F
+complete -c openai-batch -n '__openai_batch_at join' -l only -r -f -k -a '(__openai_batch_words outcomes)' -d 'Only requests that `succeeded`, `failed` or are `missing`; may be repeated.'
+complete -c openai-batch -n '__openai_batch_at join' -s o -l output-file -r -F -d 'The pairs; `-` is standard output.'
+complete -c openai-batch -n '__openai_batch_at join' -l force -d 'Replace FILE if it exists.'
+complete -c openai-batch -n '__openai_batch_at join' -s q -l quiet -d 'Say nothing on standard error but errors.'
+complete -c openai-batch -n '__openai_batch_at join' -s h -l help -d 'Show this message and exit.'
+complete -c openai-batch -n '__openai_batch_at join 1' -F
+complete -c openai-batch -n '__openai_batch_at join 2+' -F
 complete -c openai-batch -n '__openai_batch_at serve' -l port -r -f -d 'The port; 0 takes a free one.'
 complete -c openai-batch -n '__openai_batch_at serve' -l model-file -r -F -d 'A GGUF file with the weights.'
 complete -c openai-batch -n '__openai_batch_at serve' -l executor -r -f -k -a '(__openai_batch_words executors)' -d 'llama (a model file), upstream, or echo (a test).'

@@ -8,7 +8,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from .errors import StorageError
 
@@ -184,6 +184,20 @@ def _is_pipe(stream: BinaryIO) -> bool:
         return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
     except (OSError, ValueError):  # a stream in memory
         return False
+
+
+@contextlib.contextmanager
+def rereadable(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """`stream` where it can be read again, else a copy of the rest of it in a temporary file."""
+    if stream.seekable():
+        yield stream
+        return
+    import tempfile  # takes a while to load, and only pipes need it
+
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy, BUFFER_BYTES)
+        copy.seek(0)
+        yield cast(BinaryIO, copy)  # Windows wraps it
 
 
 def free_bytes(path: Path) -> int:

@@ -39,6 +39,7 @@ COMMANDS = {
     "cancel": "cancel",
     "retry": "retry",
     "sample": "sample",
+    "join": "join",
     "serve": "serve",
     "completion": "completion",
 }

@@ -1,7 +1,7 @@
 """Finding duplicate ids among any number of requests, exactly, at about nine bytes a request."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 
 from ..errors import Fault
 
@@ -16,7 +16,8 @@ class UniqueIds:
     look at the data, which makes the answer exact, is hardly ever taken where no id repeats.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: Callable[[str], int] = hash) -> None:
+        self._key = key
         # Hashes are partitioned so that only one part at a time is ever held as a set.
         self._buckets = [array("q") for _ in range(256)]
         self._append_to = [bucket.append for bucket in self._buckets]
@@ -24,7 +25,7 @@ class UniqueIds:
     def update(self, custom_ids: Iterable[str]) -> None:
         """Take note of requests' ids."""
         append_to = self._append_to
-        for value in map(hash, custom_ids):
+        for value in map(self._key, custom_ids):
             append_to[value & 255](value)
 
     def suspects(self) -> set[int]:
@@ -44,7 +45,7 @@ class UniqueIds:
         """
         first_lines: dict[str, int] = {}
         for line_number, custom_id in ids:
-            if hash(custom_id) not in suspects:
+            if self._key(custom_id) not in suspects:
                 continue
             first_line = first_lines.setdefault(custom_id, line_number)
             if first_line != line_number:

@@ -103,6 +103,18 @@ def results(head: bytes) -> Fault | None:
     )
 
 
+def requests(head: bytes) -> Fault | None:
+    """The fault of an input that holds what is sent, not what came back."""
+    (first,) = _first_lines(head, 1)
+    try:
+        request = jsonl.parse(first)
+    except ValueError:
+        return None
+    if not isinstance(request, dict) or "body" not in request or "response" in request:
+        return None
+    return _fault("the input holds requests, not results; are they the right way round?")
+
+
 def is_result(value: Any) -> bool:
     """Whether a parsed line is what a provider answers to a request, and no request."""
     return (

@@ -46,6 +46,7 @@ def test_each_command_has_a_page() -> None:
         "cancel",
         "retry",
         "sample",
+        "join",
         "serve",
         "completion",
     }
