@@ -22,6 +22,7 @@ SECTIONS = {
     "Install": "安装",
     "In a pipeline": "用在管道里",
     "Know before you pay": "花钱之前先算清楚",
+    "Files of any size": "处理大文件",
     "In CI: submit now, collect later": "用在 CI 里：先提交，后取结果",
     "After Ctrl-C, a crash, a reboot": "中断、崩溃、重启之后",
     "Looking after runs": "管理任务",

@@ -71,6 +71,18 @@ STEPS = [
         "openai-batch run --max-cost 25 capped.jsonl > results.jsonl",
         leaves={"results.jsonl": ["line-1", "line-2", "line-3"]},
     ),
+    Step(
+        "openai-batch sample -n 2 --seed 1 input.jsonl > some.jsonl",
+        leaves={"some.jsonl": ["bad", "four"]},
+    ),
+    Step(
+        "openai-batch join input.jsonl out.jsonl errors.jsonl > pairs.jsonl",
+        leaves={"pairs.jsonl": ALL},
+    ),
+    Step(
+        "openai-batch join input.jsonl out.jsonl errors.jsonl --only failed > failed-pairs.jsonl",
+        leaves={"failed-pairs.jsonl": ["bad"]},
+    ),
     Step("openai-batch run -c input.jsonl > run.json", leaves={"run.json": ["run in_progress"]}),
     Step("openai-batch status < run.json", leaves={"-": ["run completed"]}, elsewhere=True),
     Step(
