@@ -27,6 +27,8 @@ function __openai_batch_valued
             string split ' ' -- '-n --number --fraction --seed -o --output-file'
         case join
             string split ' ' -- '--only -o --output-file'
+        case stats
+            string split ' ' -- ''
         case serve
             string split ' ' -- '--port --model-file --executor --upstream --parallel --max-output-tokens --data --state-dir'
         case completion
@@ -117,6 +119,7 @@ complete -c openai-batch -n '__openai_batch_at \'\'' -a cancel -d 'End runs, and
 complete -c openai-batch -n '__openai_batch_at \'\'' -a retry -d 'Send failed requests again, as a new run.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a sample -d 'Draw lines at random, to try something on a few of millions before it is done with all.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a join -d 'Put every request beside its result, by custom_id, whatever the order of the results.'
+complete -c openai-batch -n '__openai_batch_at \'\'' -a stats -d 'Tell what a file of requests or results holds: how many, how large, and of what kinds.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a serve -d 'Run a batch server on this machine.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a completion -d 'Print a shell\'s completion script.'
 complete -c openai-batch -n '__openai_batch_at example-prompts' -s n -l number -r -f -d 'How many prompts.'
@@ -270,6 +273,9 @@ complete -c openai-batch -n '__openai_batch_at join' -s q -l quiet -d 'Say nothi
 complete -c openai-batch -n '__openai_batch_at join' -s h -l help -d 'Show this message and exit.'
 complete -c openai-batch -n '__openai_batch_at join 1' -F
 complete -c openai-batch -n '__openai_batch_at join 2+' -F
+complete -c openai-batch -n '__openai_batch_at stats' -s q -l quiet -d 'Say nothing on standard error but errors.'
+complete -c openai-batch -n '__openai_batch_at stats' -s h -l help -d 'Show this message and exit.'
+complete -c openai-batch -n '__openai_batch_at stats 1' -F
 complete -c openai-batch -n '__openai_batch_at serve' -l port -r -f -d 'The port; 0 takes a free one.'
 complete -c openai-batch -n '__openai_batch_at serve' -l model-file -r -F -d 'A GGUF file with the weights.'
 complete -c openai-batch -n '__openai_batch_at serve' -l executor -r -f -k -a '(__openai_batch_words executors)' -d 'llama (a model file), upstream, or echo (a test).'

@@ -40,6 +40,7 @@ COMMANDS = {
     "retry": "retry",
     "sample": "sample",
     "join": "join",
+    "stats": "stats",
     "serve": "serve",
     "completion": "completion",
 }

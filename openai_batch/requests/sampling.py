@@ -60,6 +60,11 @@ class Sample:
         """Lines that were looked at."""
         return sum(stretch.taken for stretch in self._stretches)
 
+    @property
+    def weight(self) -> float:
+        """How many lines the one that was just taken stands for."""
+        return 1 / self._rate
+
     def takes(self, line_bytes: int) -> bool:
         """Take note of one more line; whether it is in the sample, and `add` must follow."""
         return bool(self.choose(line_bytes, 1))

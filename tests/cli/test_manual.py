@@ -47,6 +47,7 @@ def test_each_command_has_a_page() -> None:
         "retry",
         "sample",
         "join",
+        "stats",
         "serve",
         "completion",
     }

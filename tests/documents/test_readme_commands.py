@@ -60,6 +60,7 @@ STEPS = [
         " | openai-batch run > vectors.jsonl",
         leaves={"vectors.jsonl": ["line-1", "line-2"]},
     ),
+    Step("openai-batch stats input.jsonl", leaves={"-": ["stats"]}),
     Step(
         "openai-batch create --model gpt-4o-mini --param max_completion_tokens=200 prompts.txt"
         " > capped.jsonl",
