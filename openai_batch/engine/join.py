@@ -187,7 +187,8 @@ class Join:
             return None
         stream = self._stream_at(places[0])
         block = stream.read(places[-1] - places[0]) + stream.readline()
-        if succeeded(block) != ids:
+        found = succeeded(block)
+        if found is None or found[0] != ids:
             return None
         return block.split(b"\n")[:-1]
 

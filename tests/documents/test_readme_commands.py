@@ -60,7 +60,6 @@ STEPS = [
         " | openai-batch run > vectors.jsonl",
         leaves={"vectors.jsonl": ["line-1", "line-2"]},
     ),
-    Step("openai-batch stats input.jsonl", leaves={"-": ["stats"]}),
     Step(
         "openai-batch create --model gpt-4o-mini --param max_completion_tokens=200 prompts.txt"
         " > capped.jsonl",
@@ -72,6 +71,7 @@ STEPS = [
         "openai-batch run --max-cost 25 capped.jsonl > results.jsonl",
         leaves={"results.jsonl": ["line-1", "line-2", "line-3"]},
     ),
+    Step("openai-batch stats input.jsonl", leaves={"-": ["stats"]}),
     Step(
         "openai-batch sample -n 2 --seed 1 input.jsonl > some.jsonl",
         leaves={"some.jsonl": ["bad", "four"]},
