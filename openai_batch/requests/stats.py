@@ -71,7 +71,9 @@ class Stats:
         if self._sample.takes(size_bytes):
             tokens = count_request(url, body)
             ceiling = tokens.output_max
-            self._sample.add(size_bytes, tokens.input, ceiling is not None, ceiling or 0, not tokens.exact)
+            self._sample.add(
+                size_bytes, tokens.input, ceiling is not None, ceiling or 0, not tokens.exact
+            )
             self.tokens["input_tokens"].add(tokens.input, self._sample.weight)
 
     def _add_result(self, result: Mapping[str, Any]) -> None:
