@@ -2,6 +2,7 @@
 
 import binascii
 import re
+import string
 
 from .data_url import sniff
 from .faults import shown
@@ -11,6 +12,7 @@ _FIRST_CHARACTERS = 64
 """Characters of base64 from which a file's type is told, a multiple of four."""
 
 _DATA_URL = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),")
+_ALPHABET = string.ascii_letters.encode() + string.digits.encode() + b"+/"
 _BLANKS = str.maketrans("", "", " \t\r\n=")
 _USUAL_ALPHABET = str.maketrans("-_", "+/")
 _NO_BASE64 = "is no data URL in base64"
@@ -41,8 +43,7 @@ def _image_data_fault(url: str, start: int, strict: bool) -> str | None:
         return fault
     if not strict:
         return None
-    content = _decode_tolerantly(url[start : start + _FIRST_CHARACTERS]) or b""
-    kind = sniff(content)
+    kind = sniff(_decode(url[start : start + _FIRST_CHARACTERS]) or b"")
     if kind in _TAKEN_IMAGES:
         return None
     # That the type named is another image's is no fault: what is inside counts.
@@ -62,17 +63,28 @@ def file_fault(data: str) -> str | None:
 def base64_fault(text: str, start: int) -> str | None:
     """What is wrong with the base64 that begins at `start`, in any of its dialects."""
     payload = text[start:] if start else text
-    try:
-        content: bytes | None = binascii.a2b_base64(payload, strict_mode=True)
-    except ValueError:
-        content = _decode_tolerantly(payload)
+    if _is_plain_base64(payload):
+        return None
+    content = _decode(payload)
     if content is None:
         return f"holds base64 that is damaged or cut off: {_MEND}"
     return None if content else f"holds nothing: {_MEND}"
 
 
-def _decode_tolerantly(payload: str) -> bytes | None:
-    """Decode base64 with line breaks, without padding, or of the alphabet for URLs."""
+def _is_plain_base64(payload: str) -> bool:
+    """Whether it is base64 as most write it; takes a fifth of the time of decoding it."""
+    if not payload.isascii() or len(payload) % 4 or len(payload) < 4:
+        return False
+    padding = payload.encode("ascii").translate(None, _ALPHABET)
+    return padding in (b"", b"=", b"==") and payload.endswith(padding.decode("ascii"))
+
+
+def _decode(payload: str) -> bytes | None:
+    """Decode base64, be it with line breaks, without padding, or of the alphabet for URLs."""
+    try:
+        return binascii.a2b_base64(payload, strict_mode=True)
+    except ValueError:
+        pass
     bare = payload.translate(_BLANKS).translate(_USUAL_ALPHABET)
     try:
         return binascii.a2b_base64(bare + "=" * (-len(bare) % 4), strict_mode=True)

@@ -69,13 +69,13 @@ def _name_flaws(path: str, body: dict[str, Any]) -> Iterator[Flaw]:
 
 
 def _token_flaws(body: dict[str, Any]) -> Iterator[Flaw]:
-    (old, new) = EXCLUSIVE["/chat/completions"]
-    if body.get(old) is not None and body.get(new) is not None:
-        yield old, f"stands beside `{new}`, which is its new name; leave one of them out"
+    if all(body.get(name) is not None for name in EXCLUSIVE["/chat/completions"]):
+        message = "stands beside `max_completion_tokens`, its new name; leave one of them out"
+        yield "max_tokens", message
 
 
 def _logprob_flaws(body: dict[str, Any]) -> Iterator[Flaw]:
-    if body.get("top_logprobs") is not None and body.get("logprobs") in (None, False):
+    if body.get("top_logprobs") and body.get("logprobs") in (None, False):
         yield "top_logprobs", "needs `logprobs`: true beside it"
 
 

@@ -290,8 +290,8 @@ WHOLLY_LOOKED_AT: dict[str, frozenset[str]] = {
 }
 """Parameters that are looked into, or of which one decides what another may be."""
 
-EXCLUSIVE: dict[str, tuple[str, str]] = {
+EXCLUSIVE: dict[str, frozenset[str]] = {
     # "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported."
-    "/chat/completions": ("max_tokens", "max_completion_tokens"),
+    "/chat/completions": frozenset({"max_tokens", "max_completion_tokens"}),
 }
 """Of these at most one may be given, whatever its value."""

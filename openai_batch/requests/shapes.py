@@ -4,7 +4,7 @@ Every type here is as narrow as the closer look: where it is in doubt it refuses
 look decides.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, reduce
 from operator import attrgetter, or_
 from typing import Annotated, Any, Literal, NamedTuple
@@ -14,7 +14,7 @@ import msgspec
 from .bodies import MOST_EMBEDDED
 from .endpoints import FIELD_TYPES, path_of
 from .messages import CHAT_ROLES, INPUT_ROLES
-from .parameters import EXCLUSIVE, PARAMETERS, WHOLLY_LOOKED_AT, Parameter
+from .parameters import PARAMETERS, WHOLLY_LOOKED_AT, Parameter
 
 ANY_MODEL = ""
 
@@ -47,15 +47,15 @@ class Shape(NamedTuple):
     """Reads requests of one outline."""
 
     decoder: "msgspec.json.Decoder[Any]"
-    whole: Any
-    """Takes from a body the fields whose values count as they stand; None where there are none."""
-    given: tuple[str, ...]
-    """The attributes of the fields of which only counts that they are given."""
+    whole: Callable[[Any], tuple[Any, ...]] | None
+    """Takes from a request the values that count as they stand; None where there are none."""
     layout: tuple[str, ...]
-    """The names of both, in their order."""
+    """The names of those, in their order."""
     has_parts: bool
     model: str | None
     """As in the outline."""
+    is_one_text: bool
+    """Whether what it is about is a single text."""
 
 
 class _Text(msgspec.Struct, tag="text", gc=False):
@@ -135,16 +135,15 @@ def shape(outline: Outline) -> Shape | None:
         gc=False,
     )
     taken = [name for name in names if name in whole]
-    exclusive = [name for name in names if name in EXCLUSIVE.get(path, ())]
-    # The model decides what some of them may be.
-    decisive = ["model"] if taken and outline.model is not None else []
+    # The model decides what some of them may be. The url is there to make a tuple even of one.
+    decisive = ("url", "body.model") if outline.model is not None else ("url",)
     return Shape(
         msgspec.json.Decoder(request),
-        attrgetter(*decisive, *(attributes[name] for name in taken)) if taken else None,
-        tuple(attributes[name] for name in exclusive),
-        (*exclusive, *decisive, *taken),
+        attrgetter(*decisive, *(f"body.{attributes[name]}" for name in taken)) if taken else None,
+        (*decisive, *taken),
         outline.content == "parts" and path in _CONVERSATIONS,
         outline.model,
+        outline.strict and outline.content == "text",
     )
 
 

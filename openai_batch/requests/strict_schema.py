@@ -74,7 +74,7 @@ class _Walk:
             if name in schema:
                 mend = "say it with anyOf, or in a description"
                 yield f"{where}.{name}", f"is not taken in strict mode; {mend}"
-        if not any(name in schema for name in _SAYS_WHAT):
+        if where and not any(name in schema for name in _SAYS_WHAT):
             yield where, "has no `type`; strict mode wants one"
         yield from self._type_flaws(schema, where)
         yield from self._value_flaws(schema, where)

@@ -7,8 +7,9 @@ import msgspec
 from .. import jsonl
 from ..blocks import Unreadable, decode_block
 from .attachments import image_fault
-from .endpoints import Kind, endpoint_of, given
+from .endpoints import Kind, endpoint_of, given, path_of
 from .formats import says_json, wants_word_json
+from .parameters import EXCLUSIVE
 from .shapes import ANY_MODEL, Image, InputImage, Outline, Shape, content_of, shape
 
 _MOST_NAMES = 64
@@ -44,7 +45,8 @@ class Usual:
         self._names: frozenset[str] = frozenset()
         self._shape: Shape | None = None
         self._layout: tuple[str, ...] = ()
-        self._passed: dict[tuple[Any, ...], bool] = {}
+        self._passed: dict[tuple[bytes, ...], bool] = {}
+        self._last: tuple[Any, ...] | None = None
         self._passed_bytes = 0
 
     def remember(self, request: dict[str, Any], content: bytes) -> Checked:
@@ -68,9 +70,11 @@ class Usual:
         self, body: dict[str, Any], model: str | None, others: tuple[str, ...]
     ) -> Shape | None:
         optional = body.keys() - {self._field, *others, *(["model"] if model is not None else [])}
-        if not optional <= self._names:
-            joined = self._names | optional
-            self._names = frozenset(joined if len(joined) <= _MOST_NAMES else optional)
+        exclusive = EXCLUSIVE.get(path_of(self._url), frozenset())
+        if exclusive <= optional and exclusive:
+            return None  # one of them is null, and no type says that it must be
+        joined = self._names - (exclusive if exclusive & optional else frozenset()) | optional
+        self._names = frozenset(joined if len(joined) <= _MOST_NAMES else optional)
         models = ANY_MODEL if model and self._mixed_models else model
         content = content_of(self._field, body[self._field])
         if content == "messages" and self._shape is not None and self._shape.has_parts:
@@ -81,23 +85,26 @@ class Usual:
 
     def _pass(self, known: Shape, content: bytes, wants_json: bool) -> None:
         """Take note of the values that count as they stand."""
-        if not known.layout:
+        if known.whole is None:
             return
         if known.layout != self._layout:
             self._layout = known.layout
             self._forget()
         try:
-            values = _values(known, known.decoder.decode(content).body)
+            taken = known.whole(known.decoder.decode(content))
         except Unreadable:
             return
-        self._passed_bytes += sum(len(value) for value in values if isinstance(value, bytes))
+        values = _as_bytes(taken)
+        self._passed_bytes += sum(map(len, values))
         if self._passed_bytes > _MOST_WHOLE_BYTES or len(self._passed) >= _MOST_PASSED:
             self._forget()
         self._passed[values] = wants_json
+        self._last = None if wants_json else taken
 
     def _forget(self) -> None:
         self._passed.clear()
         self._passed_bytes = 0
+        self._last = None
 
     def recognise(self, content: bytes) -> Checked | None:
         """What is worth knowing of a request of the usual shape, None for any other."""
@@ -117,21 +124,22 @@ class Usual:
     def _sum(self, requests: list[Any]) -> Checked | None:
         known = self._shape
         assert known is not None
-        if known.layout and not all(map(self._has_passed, requests)):
-            return None
+        if known.whole is not None:
+            for request, taken in zip(requests, map(known.whole, requests), strict=True):
+                if taken != self._last and not self._has_passed(request, taken):
+                    return None
         if known.has_parts and not all(map(self._has_good_images, requests)):
             return None
         inputs = len(requests)
-        if self._counts_inputs:
+        if self._counts_inputs and not known.is_one_text:
             inputs = sum(_count_inputs(getattr(one.body, self._field)) for one in requests)
         models = [known.model] if known.model else []
         if known.model == ANY_MODEL:
             models = list(dict.fromkeys(one.body.model for one in requests))
         return Checked([one.custom_id for one in requests], self._url, models, inputs)
 
-    def _has_passed(self, request: Any) -> bool:
-        assert self._shape is not None
-        wants_json = self._passed.get(_values(self._shape, request.body))
+    def _has_passed(self, request: Any, taken: tuple[Any, ...]) -> bool:
+        wants_json = self._passed.get(_as_bytes(taken))
         if not wants_json:
             return wants_json is False
         return any(says_json(one.content) for one in getattr(request.body, self._field))
@@ -146,15 +154,11 @@ class Usual:
         return True
 
 
-def _values(known: Shape, body: Any) -> tuple[Any, ...]:
-    """Those fields of a body that a closer look must have passed together."""
-    given = tuple(getattr(body, name) is None for name in known.given)
-    if known.whole is None:
-        return given
-    taken = known.whole(body)
-    if type(taken) is not tuple:
-        taken = (taken,)
-    return *given, *(bytes(one) if type(one) is msgspec.Raw else one for one in taken)
+def _as_bytes(taken: tuple[Any, ...]) -> tuple[bytes, ...]:
+    """Texts, and values as they stand, to be looked up; empty for what is missing."""
+    return tuple(
+        bytes(one) if type(one) is msgspec.Raw else (one or "").encode("utf-8") for one in taken
+    )
 
 
 def _count_inputs(value: Any) -> int:

@@ -53,6 +53,11 @@ ALL_ENDPOINTS = (
     "/v1/images/generations, /v1/moderations, /v1/responses, /v1/videos"
 )
 FROM_PROMPTS = "`openai-batch create` makes requests out of prompts"
+PICTURE = {"type": "image_url", "image_url": {"url": "cat.png"}}
+OPEN_SCHEMA = {
+    "type": "json_schema",
+    "json_schema": {"name": "any", "strict": True, "schema": {"type": "object"}},
+}
 RESULT = b'{"id": "batch_req_1", "custom_id": "a", "response": {}, "error": null}\n'
 
 
@@ -238,6 +243,29 @@ LINES = [
         "a stream",
         line(body=body(stream=True)),
         "a batch cannot stream; leave `stream` out of the body [streaming_unsupported]",
+    ),
+    second(
+        "a misspelt parameter",
+        line(body=body(temprature=0)),
+        "`temprature` is no parameter; is `temperature` meant? [invalid_request]",
+    ),
+    second(
+        "values out of their ranges",
+        line(body=body(n=200, temperature="hot")),
+        "`temperature` is 'hot'; /chat/completions wants a number from 0 to 2 [invalid_request]",
+        "`n` is 200; /chat/completions wants a whole number from 1 to 128 [invalid_request]",
+    ),
+    second(
+        "a picture's path",
+        line(body=body(messages=[{"role": "user", "content": [PICTURE]}])),
+        "`messages[0].content[0].image_url.url` is 'cat.png', which is neither a web address nor "
+        "a data URL: `openai_batch.data_url(path)` makes one of a file [invalid_request]",
+    ),
+    second(
+        "an open schema in strict mode",
+        line(body=body(response_format=OPEN_SCHEMA)),
+        "`response_format.json_schema.schema.additionalProperties` must be false in strict mode "
+        "[invalid_request]",
     ),
     second(
         "a custom_id alone",
