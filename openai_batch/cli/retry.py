@@ -55,7 +55,8 @@ def retry(
     """Send failed requests again, as a new run.
 
     The run must have ended (it exits 3 where requests of it failed). A successful request is never
-    sent again. Results go where those of `run` go.
+    sent again. Results go where those of `run` go. It has ceilings of its own; a price that was
+    given for the earlier run holds for this one, too.
 
     \b
     openai-batch retry run_20261123_101500_4k2m9x7q -o second.jsonl
@@ -64,6 +65,7 @@ def retry(
     openai-batch retry --print run_20261123_101500_4k2m9x7q > failed-requests.jsonl
     """
     from ..engine.run import Run
+    from ..engine.spending import own_price
 
     access = Access(provider, base_url, api_key)
     with reporting.reporter(quiet=quiet) as reporter, tempfile.TemporaryFile() as file:
@@ -100,7 +102,7 @@ def retry(
                 "max_in_flight": max_in_flight or info.max_in_flight,
                 "max_attempts": info.max_attempts,
                 "ceilings": options.limits(max_cost, max_tokens, max_requests),
-                "price": options.price(price_in, price_out),
+                "price": options.price(price_in, price_out) or own_price(info),
             },
             source=requests,
         )

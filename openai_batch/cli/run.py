@@ -108,6 +108,19 @@ def run(
         if dry_run:
             console.say(f"would wait for {resume_id} and write its results to {output_file}")
             return exits.OK
+        planned = {
+            "--metadata": metadata,
+            "--completion-window": completion_window,
+            "--shard-requests": shard_requests,
+            "--shard-bytes": shard_bytes,
+            "--max-attempts": max_attempts,
+            "--max-requests": max_requests,
+            "--price-in": price_in,
+            "--price-out": price_out,
+            "--new": new or None,
+        }
+        if given := [name for name, value in planned.items() if value is not None]:
+            raise UsageError(f"--resume goes on as it was planned, without {', '.join(given)}")
         from .resume import resume
 
         return resume(
@@ -121,6 +134,8 @@ def run(
             interval,
             timeout,
             max_in_flight,
+            max_cost=max_cost,
+            max_tokens=max_tokens,
             delete_remote=delete_remote,
             force=force,
             quiet=quiet,

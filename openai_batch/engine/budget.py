@@ -47,9 +47,13 @@ class Budget:
     """Says whether further attempts pass a ceiling. Used from the thread that owns the journal."""
 
     def __init__(self, info: RunInfo, spool: Spool, ceilings: Ceilings | None = None):
-        """`ceilings` hold instead of those that the run was planned with."""
+        """Each of `ceilings` holds instead of that which the run was planned with."""
         cost = None if info.max_cost_usd is None else Decimal(info.max_cost_usd)
-        self._ceilings = ceilings or Ceilings(cost, info.max_tokens)
+        named = ceilings or Ceilings()
+        self._ceilings = Ceilings(
+            cost if named.cost is None else named.cost,
+            info.max_tokens if named.tokens is None else named.tokens,
+        )
         self._info = info
         self._spool = spool
         self._counted: dict[Further, _Amount] = {}
@@ -122,7 +126,8 @@ class Budget:
         return None
 
     def _used(self, state: RunState) -> _Amount:
-        """What the run's attempts used, and may use while nobody knows."""
+        """What the run's attempts used, and may use while nobody knows; a batch that was given up
+        and sent again may have been paid, too."""
         ended = {
             index: replace(shard, attempts=tuple(a for a in shard.attempts if a.harvested))
             for index, shard in state.shards.items()
@@ -134,10 +139,18 @@ class Budget:
             for attempt in shard.attempts
             if not attempt.harvested
         }
+        again = [
+            (index, attempt.number)
+            for index, shard in state.shards.items()
+            for attempt in shard.attempts
+            if attempt.resubmitted
+            for _ in attempt.refused_batch_ids or (None,)
+        ]
         tokens = told.tokens.total if told.tokens else 0
         costs = _sum(self._at_most(*one) for one in {*told.unpriced, *open_ones})
         sizes = _sum(self._at_most(*one) for one in {*told.unmetered, *open_ones})
-        return _Amount(told.known.batch, tokens) + _Amount(costs.cost, sizes.tokens)
+        given_up = _sum(self._at_most(*one) for one in again)
+        return _Amount(told.known.batch, tokens) + _Amount(costs.cost, sizes.tokens) + given_up
 
     def _at_most(self, shard: int, attempt: int) -> _Amount:
         found = self._counted.get((shard, attempt))

@@ -12,10 +12,10 @@ from typing import Any
 from ..clock import Clock
 from ..errors import Error, GaveUp, OutcomeUnknown
 from ..poller import Poller
-from ..providers.interface import BatchClient
+from ..providers.interface import BatchClient, BatchSnapshot
 from . import scheduler
 from .doubts import Doubts
-from .entries import CreateStarted, UploadStarted
+from .entries import CreateStarted, Harvested, RetryPlanned, UploadStarted
 from .harvest import HarvestJob, harvest
 from .journal import Journal
 from .patience import Patience
@@ -38,7 +38,7 @@ from .scheduler import (
 from .spending import prices_of
 from .spool import Spool
 from .states import Phase, RunState, Shard, was_cancelled
-from .submit import create, find, label_of, made_already
+from .submit import begun_elsewhere, create, find, label_of, made_already
 from .surveys import survey
 
 Goal = Callable[[RunState], bool]
@@ -209,7 +209,7 @@ class Driver:
                     model=self._journal.info.model,
                     prices=self._prices,
                 )
-                return lambda: harvest(job)
+                return self._harvest(job, state.former_batch_ids)
 
     def _look(self, batch_ids: list[str]) -> Callable[[], Any]:
         """Ask for the batches and, where that is due, for what else there is of the run."""
@@ -221,6 +221,21 @@ class Driver:
             self._poller.look(batch_ids),
             survey(client, info, began=began, pages=pages),
         )
+
+    def _harvest(self, job: HarvestJob, former: tuple[str, ...]) -> Callable[[], Any]:
+        """Bring results home, with the batch of what they leave open if another machine has begun
+        one: it is paid, and nothing is sent for it."""
+        if not (self._look_first and self._can_list):
+            return lambda: (*harvest(job), None)
+        client, info = self._client, self._journal.info
+
+        def bring() -> tuple[Harvested, RetryPlanned | None, BatchSnapshot | None]:
+            harvested, retry = harvest(job)
+            if retry is None:
+                return harvested, None, None
+            return harvested, retry, begun_elsewhere(client, info, job.shard, retry, former)
+
+        return bring
 
     def _may_retry(self, shard: Shard) -> bool:
         info, state = self._journal.info, self._journal.state

@@ -301,10 +301,12 @@ class Receipts:
         shard: Shard,
         harvested: entries.Harvested,
         retry: entries.RetryPlanned | None,
+        begun: BatchSnapshot | None,
     ) -> None:
         self._gaps.pop(shard.plan.index, None)
         self.doubts.results_are_here(shard)
-        if retry and (refusal := self._budget.refusal(self._journal.state, harvested, retry)):
+        state = self._journal.state
+        if retry and not begun and (refusal := self._budget.refusal(state, harvested, retry)):
             self._tell(Warned(refusal))
             retry = None
         self._record(harvested, *([retry] if retry else []))
@@ -328,6 +330,14 @@ class Receipts:
         if retry:
             self._progress.forget(shard.plan.index)
             self._tell(RetryScheduled(*self._progress.place(shard), retry.attempt, retry.rows))
+        if retry and begun:
+            name = (retry.shard, retry.attempt)
+            self._record(
+                entries.UploadStarted(*name),
+                entries.Uploaded(*name, begun.input_file_id or ""),
+                entries.CreateStarted(*name, self._clock.now()),
+            )
+            self._created(self._shard(retry.shard), begun, adopted=True)
         self._progress.tell_sum()
 
     # --- calls that failed ----------------------------------------------------------------------

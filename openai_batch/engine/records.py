@@ -1,12 +1,13 @@
 """A run as a record: one JSON object that one command prints and the next one reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..providers.interface import BatchSnapshot, BatchStatus
-from ..requests.price import GIVEN, dollars
+from ..requests.price import dollars
 from .journal import RunInfo
-from .spending import Spent, prices_of, spent
+from .label import METADATA_KEY, Label
+from .spending import Spent, own_price, spent
 from .states import Phase, RunState, Shard, settled
 from .tokens import Tokens, added, told_by_batch
 
@@ -202,7 +203,7 @@ _NAMED = ("price_given", "max_cost_usd", "max_tokens")
 
 
 def _named_by_the_user(info: RunInfo) -> dict[str, Any]:
-    given = next((p for p in prices_of(info).values() if p.source == GIVEN), None)
+    given = own_price(info)
     price = given and {"input": float(given.input.base), "output": float(given.output.base)}
     cost = None if info.max_cost_usd is None else float(info.max_cost_usd)
     named = zip(_NAMED, (price, cost, info.max_tokens), strict=True)
@@ -234,26 +235,21 @@ def record_of_batches(
     What only the journal could say is taken from `reference`, an earlier record or part of one.
     """
     snapshots = list(snapshots)
-    counted = [s.counts for s in snapshots if s.counts]
+    last = _last_attempts(snapshots)
     taken = [tokens for s in snapshots if (tokens := told_by_batch(s.usage))]
     created = [s.created_at for s in snapshots if s.created_at]
     told = reference.get
     return {
         "object": "run",
         "run_id": told("run_id"),
-        "status": _status_of_batches({s.status for s in snapshots}),
+        "status": _status_of_batches({s.status for s in last}),
         "provider": told("provider"),
         "base_url": told("base_url"),
         "endpoint": snapshots[0].endpoint if snapshots else None,
         "model": told("model"),
         "batch_ids": [s.id for s in snapshots],
         "duplicate_batch_ids": told("duplicate_batch_ids", []),
-        "request_counts": {
-            "total": sum(c.total for c in counted),
-            "completed": sum(c.completed for c in counted),
-            "failed": sum(c.failed for c in counted),
-            "missing": 0,
-        },
+        "request_counts": _counts_of_batches(snapshots, last),
         "created_at": told("created_at") or (int(min(created)) if created else None),
         "usage": _numbers(added(*taken)) if taken else None,
         "cost_usd": None,
@@ -265,6 +261,33 @@ def record_of_batches(
         "output_file": told("output_file"),
         "error_file": told("error_file"),
         "metadata": told("metadata", {}),
+    }
+
+
+def _last_attempts(snapshots: Sequence[BatchSnapshot]) -> list[BatchSnapshot]:
+    """Of the batches that execute the same rows, one after the other, the last; every other one."""
+    last: dict[object, BatchSnapshot] = {}
+    for snapshot in sorted(snapshots, key=_attempt):
+        label = Label.parse(snapshot.metadata.get(METADATA_KEY))
+        last[(label.first_row, label.last_row) if label else snapshot.id] = snapshot
+    return list(last.values())
+
+
+def _attempt(snapshot: BatchSnapshot) -> int:
+    label = Label.parse(snapshot.metadata.get(METADATA_KEY))
+    return label.attempt if label else 1
+
+
+def _counts_of_batches(
+    snapshots: Sequence[BatchSnapshot], last: Sequence[BatchSnapshot]
+) -> dict[str, int]:
+    """The sums, in which a request that was sent again counts once."""
+    total = sum(s.counts.total for s in snapshots if s.counts and _attempt(s) == 1)
+    return {
+        "total": total,
+        "completed": sum(s.counts.completed for s in snapshots if s.counts),
+        "failed": sum(s.counts.failed for s in last if s.counts),
+        "missing": 0,
     }
 
 

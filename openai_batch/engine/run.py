@@ -65,7 +65,7 @@ class Run:
 
         `fresh`: it was planned just now, so that nobody else can have gone on with it.
         `interval_s` fixes the poll interval, `timeout_s` ends the whole drive (both in seconds).
-        `ceilings` hold instead of those that it was planned with.
+        Each of `ceilings` holds instead of that which it was planned with.
         Raises RunLocked where another process drives it, RunDamaged where it cannot be read.
         """
         self._stack = contextlib.ExitStack()
@@ -160,8 +160,12 @@ class Run:
             return
         driver = self._drive()
         driver.doubts.hurry()
-        driver.step(may_submit=False)
-        driver.drive(_nothing_to_fetch, may_submit=False, may_look=False)
+        while True:
+            driver.step(may_submit=False)
+            driver.drive(_nothing_to_fetch, may_submit=False, may_look=False)
+            # What another machine has begun is found where it follows from what was fetched.
+            if all(shard.current.seen for shard in in_phase(self.state, Phase.RUNNING)):
+                break
         if self.settled:
             return
         running = in_phase(self.state, Phase.RUNNING)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Self
 
 from ..providers.interface import BatchSnapshot
-from ..requests.price import Price
+from ..requests.price import GIVEN, Price
 from .entries import ModelUsage
 from .journal import RunInfo
 from .states import Attempt, RunState
@@ -60,6 +60,11 @@ def prices_of(info: RunInfo) -> dict[str, Price]:
     return {model: Price.from_fields(fields) for model, fields in info.prices.items()}
 
 
+def own_price(info: RunInfo) -> Price | None:
+    """The price that the user gave for the run; None where it was looked up, or there is none."""
+    return next((price for price in prices_of(info).values() if price.source == GIVEN), None)
+
+
 def spent(info: RunInfo, state: RunState, live: Mapping[str, BatchSnapshot] | None = None) -> Spent:
     """Sum what the run's attempts took, `live` being looks that the journal has not seen.
 
@@ -79,7 +84,9 @@ def spent(info: RunInfo, state: RunState, live: Mapping[str, BatchSnapshot] | No
                 taken.append(tokens)
             for model, part in words.by_model(info.model):
                 by_model[model] = added(by_model[model], part) if model in by_model else part
-            cost = words.cost(info.model, prices) if prices else None
+            # A batch that was given up and sent again may have been paid, too.
+            certain = prices and not attempt.resubmitted
+            cost = words.cost(info.model, prices) if certain else None
             if cost is not None:
                 known, began = known + cost, True
             if attempt.harvested:

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import (
     CredentialsRefused,
@@ -14,6 +14,7 @@ from ..errors import (
     RunDamaged,
 )
 from ..providers.interface import BatchClient, BatchPage, BatchSnapshot, BatchStatus
+from .entries import RetryPlanned
 from .journal import RunInfo
 from .label import METADATA_KEY, Label
 from .states import Attempt, Shard
@@ -104,6 +105,17 @@ def made_already(
             str(error), status_code=error.status_code, retry_after_s=error.retry_after_s
         ) from error
     return found
+
+
+def begun_elsewhere(
+    client: BatchClient, info: RunInfo, shard: Shard, retry: RetryPlanned, former: Collection[str]
+) -> BatchSnapshot | None:
+    """The batch of the next attempt at a shard, where another machine has made it already.
+
+    Raises as `made_already` does.
+    """
+    attempt = Attempt(retry.attempt, retry.rows, retry.size_bytes)
+    return made_already(client, info, replace(shard, attempts=(*shard.attempts, attempt)), former)
 
 
 def _overlaps(snapshot: BatchSnapshot, info: RunInfo, shard: Shard) -> bool:

@@ -144,3 +144,37 @@ def test_ceilings_that_make_no_sense(nobody: Cli, options: tuple[str, ...], mess
     ended = nobody("run", "-n", "missing.jsonl", *options)
     assert ended.code == 2
     assert message in ended.stderr
+
+
+@pytest.mark.parametrize("command", [("resume",), ("run", "--resume")])
+def test_a_ceiling_of_resume_holds_under_both_its_names(
+    nobody: Cli, command: tuple[str, ...]
+) -> None:
+    """What was never sent is not sent above it."""
+    nobody.env["OPENAI_BATCH_LOCAL_ARGS"] = "--executor echo"
+    nobody.write("in.jsonl", *CAPPED)
+    stopped = nobody("run", "-p", "local", "in.jsonl", *PRICE, "--timeout", "0")
+    assert stopped.code == 7
+    (run_id,) = (record["run_id"] for record in nobody("list").records)
+    refused = nobody(*command, run_id, "--max-cost", "0.0001")
+    assert (refused.code, refused.stdout) == (5, b"")
+    assert f"nothing more of {run_id} is sent" in refused.stderr
+    assert nobody(*command, run_id, "--max-cost", "1").ids == ["a", "b"]
+
+
+def test_resume_does_not_ignore_what_a_run_is_planned_with(nobody: Cli) -> None:
+    """It says that it cannot be changed any more."""
+    ended = nobody("run", "--resume", "run_1", "--max-requests", "1", "--price-in", "2")
+    assert ended.code == 2
+    assert ended.stderr == (
+        "openai-batch: --resume goes on as it was planned, without --max-requests, --price-in\n"
+    )
+
+
+def test_retry_has_the_price_that_was_given(cli: Cli) -> None:
+    """The user need not say it again; ceilings are those of the new run."""
+    cli.write("in.jsonl", chat("a"), chat("bad", 7))
+    cli("run", "-p", "openai", "--interval", "0.1", "in.jsonl", "-o", "out.jsonl", *PRICE)
+    (run_id,) = (record["run_id"] for record in cli("list").records)
+    (rehearsed,) = cli("retry", run_id, "--dry-run").records
+    assert (rehearsed["prices"][0]["input"], rehearsed["prices"][0]["source"]) == (0.25, "given")

@@ -1,5 +1,6 @@
 """Ceilings while a run goes on: what is sent again, and what is not."""
 
+import contextlib
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from engine_fakes import (
     answers,
     end,
     failure,
+    is_forgotten,
     jsonl,
     outcome,
     stays,
@@ -22,7 +24,7 @@ from engine_fakes import (
 from openai_batch.engine.ceilings import Ceilings
 from openai_batch.engine.events import Warned
 from openai_batch.engine.runs import request_cancel
-from openai_batch.errors import CeilingExceeded
+from openai_batch.errors import CeilingExceeded, OutcomeUnknown
 from openai_batch.providers.interface import BatchStatus
 from openai_batch.requests.price import given_price
 
@@ -144,6 +146,32 @@ def test_a_ceiling_named_later_holds_for_what_is_unsent(bench: Bench) -> None:
         f"of --max-tokens 299 may be used; give `openai-batch resume {run_id}` a higher ceiling"
     )
     assert bench.server.calls["create"] == 2
+
+
+def test_a_ceiling_that_is_not_named_stays(bench: Bench) -> None:
+    """Another limit on tokens leaves that on money as it was."""
+    bench.server.behaviours = [answers(success("r1"), success("r2"), failure("r3", 500))]
+    run_id = bench.plan(requests(3), price=PRICE, ceilings=Ceilings(cost=Decimal("0.0028")))
+    bench.settle(run_id, ceilings=Ceilings(tokens=10**9))
+    assert bench.server.calls["create"] == 1
+    assert "--max-cost $0.0028" in warnings(bench)[0]
+
+
+def test_what_was_given_up_may_have_been_paid(bench: Bench) -> None:
+    """After --resubmit a batch that was forgotten counts beside the one that took its place."""
+    bench.server.behaviours = [
+        is_forgotten,
+        answers(used("r1", 2), failure("r2", 500)),
+    ]
+    run_id = bench.plan(requests(2), price=PRICE, ceilings=Ceilings(cost=Decimal("0.0046")))
+    with contextlib.suppress(OutcomeUnknown):
+        bench.settle(run_id)
+    with bench.open(run_id) as run:
+        assert run.resubmit_lost() == 1
+        run.settle()
+    assert bench.server.calls["create"] == 2
+    assert "up to $0.003712 of --max-cost $0.0046 may be used" in warnings(bench)[-1]
+    assert bench.record(run_id)["cost_usd"] is None
 
 
 def cancelled_after(custom_id: str) -> Behaviour:

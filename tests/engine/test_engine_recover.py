@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ from engine_fakes import (
     well,
 )
 
+from openai_batch.engine.ceilings import Ceilings
 from openai_batch.engine.deliver import Delivery
 from openai_batch.engine.events import Warned
+from openai_batch.engine.records import record_of_batches
 from openai_batch.engine.recover import recover
 from openai_batch.engine.runs import Place, find_run, list_runs
 from openai_batch.engine.supply import supply
@@ -48,6 +51,7 @@ from openai_batch.errors import (
 )
 from openai_batch.providers.interface import BatchStatus
 from openai_batch.providers.provider import Provider
+from openai_batch.requests.price import given_price
 
 
 class Elsewhere:
@@ -623,3 +627,49 @@ def test_a_record_brings_the_ceilings(
     record = at_openai(bench, elsewhere)
     told = harvested_elsewhere(elsewhere, record | edit)
     assert (told.get("max_cost_usd"), told.get("max_tokens")) == ceilings
+
+
+# --- attempts that another machine has made -----------------------------------------------------
+
+
+def sent_again(bench: Bench, **settings: Any) -> dict[str, Any]:
+    """The record of a run whose first batch expired, and whose second one did the rest."""
+    bench.server.behaviours = [expires_after(2)]
+    run_id = bench.plan(4, price=given_price("1", "1"), **settings)
+    bench.settle(run_id)
+    assert bench.server.calls["create"] == 2
+    return bench.record(run_id)
+
+
+def test_what_was_sent_again_elsewhere_is_fetched_by_download(
+    bench: Bench, elsewhere: Elsewhere
+) -> None:
+    """It never submits: the second batch is found, not made, and its input is not uploaded."""
+    record = sent_again(bench)
+    run_id = elsewhere.recover(record)
+    with elsewhere.here.open(run_id) as run:
+        run.harvest()
+    assert outcome(elsewhere.here.deliver(run_id)) == ALL_200[:4]
+    assert (bench.server.calls["create"], bench.server.calls["upload"]) == (2, 2)
+    assert elsewhere.here.record(run_id)["batch_ids"] == record["batch_ids"]
+
+
+@pytest.mark.parametrize("ceilings", [Ceilings(cost=Decimal(0)), Ceilings(tokens=1)])
+def test_no_ceiling_hides_what_was_sent_again_elsewhere(
+    bench: Bench, elsewhere: Elsewhere, ceilings: Ceilings
+) -> None:
+    """What exists is paid already: it is fetched whatever is left to be spent."""
+    record = sent_again(bench)
+    run_id = elsewhere.recover(record)
+    elsewhere.here.settle(run_id, ceilings=ceilings)
+    assert outcome(elsewhere.here.deliver(run_id)) == ALL_200[:4]
+    assert bench.server.calls["create"] == 2
+
+
+def test_a_record_of_batches_counts_a_request_once(bench: Bench) -> None:
+    """The run is completed by its last attempts, and has as many requests as it was given."""
+    record = sent_again(bench)
+    snapshots = [bench.server.retrieve_batch(batch_id) for batch_id in record["batch_ids"]]
+    told = record_of_batches(record, snapshots)
+    assert told["status"] == "completed"
+    assert told["request_counts"] == {"total": 4, "completed": 4, "failed": 0, "missing": 0}
