@@ -1,8 +1,8 @@
 """What a run will need, before it is sent: tokens and money, each with the bounds it lies between.
 
-Bounds are stated, not hoped for. Where texts are counted with the model's own encoding, input is
-known; elsewhere a model may cut them otherwise than was thought, and its chat template may add
-words of its own. How much is in `FEWEST`, `MOST` and `TEMPLATE_TOKENS`.
+Where texts are counted with the model's own encoding, input is known. Elsewhere a model may cut
+them otherwise than was thought, and its chat template may add words of its own: the upper bound is
+then a token a byte, which hardly any text comes near and none passes (`tally`).
 """
 
 from collections.abc import Callable, Mapping
@@ -16,17 +16,11 @@ from .encodings import release
 from .price import Cost, Price, dollars
 from .price_list import NoBatchPrice
 from .sampling import WHOLE_BYTES, Estimate, Sample
-from .tokens import RequestTokens, count_request
+from .tokens import count_request
 
-FEWEST = Decimal("0.7")
-MOST = Decimal("1.9")
-"""An input that was not counted exactly has from so many to so many times the tokens that were
-found. What is hardest for an estimate is JSON full of numbers, and European languages with many
-accents: see `encodings`, where its errors were measured."""
-
-TEMPLATE_TOKENS = 64
-"""What a chat template adds to a request at most. Of those that are public gpt-oss's adds most,
-about sixty."""
+LEAST = Decimal("0.5")
+"""An input that is estimated is thought to have half of that at least, which texts of blanks and
+dashes do not; it is in no bound that a ceiling is held to."""
 
 PriceOf = Callable[[str], Price | NoBatchPrice]
 """The price of a model's batches."""
@@ -116,15 +110,15 @@ class Estimator:
     def _add(self, line_number: int, content: bytes) -> None:
         request = jsonl.parse(content)
         body = request["body"]
-        tokens = count_request(request["url"], body)
-        tokens = tokens._replace(exact=tokens.exact and self._names_are_true)
+        tokens = count_request(request["url"], body, foreign=not self._names_are_true)
         self._exact = self._exact and tokens.exact
         if tokens.uncounted:
             self._uncounted += tokens.uncounted
             self._uncounted_line = self._uncounted_line or line_number
         if tokens.output_max is None:
             self._open_ended_line = self._open_ended_line or line_number
-        least, most = _bounds(tokens)
+        least = tokens.input if tokens.exact else int(tokens.input * LEAST)
+        most = tokens.input_max
         output = tokens.output_max or 0
         price = self._price(body.get("model"))
         cost = price.bounds(least, output, most) if isinstance(price, Price) else _UNKNOWN
@@ -176,10 +170,3 @@ def _higher(total: Estimate) -> Decimal:
 
 def _share(total: Estimate) -> Decimal:
     return Decimal(total.half_width_percent) / 100
-
-
-def _bounds(tokens: RequestTokens) -> tuple[int, int]:
-    """The least and the most that an input can have."""
-    if tokens.exact:
-        return tokens.input, tokens.input
-    return int(tokens.input * FEWEST), int(tokens.input * MOST) + TEMPLATE_TOKENS

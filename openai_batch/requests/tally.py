@@ -24,15 +24,33 @@ _PER_CHOICE = 3
 class Tally:
     """Adds up one request. A value that no valid body has adds nothing, and nothing raises."""
 
-    __slots__ = ("_count", "_counter", "exact", "tokens", "uncounted")
+    __slots__ = ("_count", "_counter", "_slack", "exact", "tokens", "uncounted")
 
     def __init__(self, counter: TextCounter):
         self._counter = counter
-        self._count = counter.count
+        self._count = self._count_exactly if counter.exact else self._count_loosely
+        self._slack = 0
         self.exact = counter.exact
         self.tokens = 0
         self.uncounted = 0
         """Parts whose size the request does not tell: images, audio, files, what is stored."""
+
+    @property
+    def most(self) -> int:
+        """At most so many tokens, without what a chat template adds.
+
+        Of what is not counted with the model's own encoding a token has a byte at least: there are
+        texts, of digits or in Thai, that come near to one.
+        """
+        return self.tokens + self._slack
+
+    def _count_exactly(self, text: str) -> int:
+        return self._counter.count(text)
+
+    def _count_loosely(self, text: str) -> int:
+        found = self._counter.count(text)
+        self._slack += max(0, _bytes(text) - found)
+        return found
 
     def add_text(self, value: Any) -> None:
         """Add a text."""
@@ -41,9 +59,15 @@ class Tally:
 
     def add_json(self, value: Any) -> None:
         """Add what the model is shown in words that only the provider knows, as its JSON."""
-        if value:
-            self.exact = False
-            self.tokens += self._count(jsonl.dumps(value).decode())
+        if not value:
+            return
+        self.exact = False
+        try:
+            text = jsonl.dumps(value).decode()
+        except (ValueError, RecursionError):  # nested deeper than anybody writes
+            self.uncounted += 1
+        else:
+            self.tokens += self._count_loosely(text)
 
     def add_content(self, content: Any) -> None:
         """Add a text, or a list of parts: texts and others."""
@@ -71,6 +95,8 @@ class Tally:
         if "name" in message:
             self.tokens += _PER_NAME
             self.add_text(message["name"])
+        self.add_text(message.get("refusal"))
+        self.add_json(message.get("function_call"))
         for call in mappings(message.get("tool_calls")):
             self.add_json(call.get("function", call.get("custom")))
         if message.get("audio"):
@@ -99,27 +125,49 @@ class Tally:
     def add_pairs(self, left: Any, right: Any) -> None:
         """Add each text of one side with its partner; a single one is read again for each."""
         lefts, rights = _as_list(left), _as_list(right)
-        before = self.tokens
+        before, slack = self.tokens, self._slack
         self.add_content(lefts)
         if len(lefts) == 1:
             self.tokens += (self.tokens - before) * (len(rights) - 1)
+            self._slack += (self._slack - slack) * (len(rights) - 1)
         self.add_content(rights)
 
     def add_tools(self, tools: Any) -> None:
-        """Add definitions of functions, as Chat Completions and as Responses have them."""
+        """Add definitions of functions, as Chat Completions and as Responses have them.
+
+        What the cookbook's recipe does not know (definitions that are referred to, choices between
+        schemas, a grammar, tools in a namespace) is counted as its JSON.
+        """
         functions = 0
         for tool in mappings(tools):
             function = tool.get("function", tool)
-            if isinstance(function, Mapping) and isinstance(function.get("name"), str):
-                functions += 1
-                self._add_described(function["name"], function)
-                self._add_properties(function.get("parameters", function.get("input_schema")))
+            if not isinstance(function, Mapping) or tool.get("type") in _ELSEWHERE:
+                self.uncounted += 1  # a tool of the provider's own
+            elif not isinstance(function.get("name"), str):
+                self.add_json(dict(tool))
             else:
-                self.uncounted += 1  # a tool of the provider's own, such as web search
+                functions += 1
+                self._add_function(function)
         if functions:
             self.exact = False
             per_function = 7 if self._counter.encoding == O200K else 10
             self.tokens += per_function * functions + _PER_TOOLS
+
+    def _add_function(self, function: Mapping[str, Any]) -> None:
+        parameters = function.get("parameters", function.get("input_schema"))
+        try:
+            is_plain = function.keys() <= _FUNCTION_KEYS and _is_plain(parameters)
+        except RecursionError:
+            is_plain = False
+        if not is_plain:
+            self.add_json(dict(function))
+            return
+        before = self.tokens
+        self._add_described(function["name"], function)
+        self._add_properties(parameters)
+        # How it is shown to the model is known from experiments only.
+        whole = _bytes(jsonl.dumps(dict(function)).decode())
+        self._slack += max(0, whole - (self.tokens - before))
 
     def _add_described(self, label: str, schema: Mapping[str, Any]) -> None:
         description = schema.get("description")
@@ -143,6 +191,57 @@ class Tally:
                     self.add_text(choice)
             self._add_properties(one)
             self._add_properties(one.get("items"))
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+_ELSEWHERE = frozenset(
+    {
+        "web_search",
+        "web_search_preview",
+        "file_search",
+        "code_interpreter",
+        "computer_use_preview",
+        "image_generation",
+        "mcp",
+        "local_shell",
+        "shell",
+    }
+)
+"""Tools that bring in what nobody has seen yet: pages, files, pictures."""
+
+_FUNCTION_KEYS = frozenset({"name", "description", "parameters", "input_schema", "strict", "type"})
+_SCHEMA_KEYS = frozenset(
+    {
+        "type",
+        "description",
+        "properties",
+        "required",
+        "items",
+        "enum",
+        "additionalProperties",
+        "title",
+        "$schema",
+    }
+)
+
+
+def _is_plain(schema: Any) -> bool:
+    """Whether the recipe knows all of a schema."""
+    if schema is None:
+        return True
+    if not isinstance(schema, Mapping) or not schema.keys() <= _SCHEMA_KEYS:
+        return False
+    properties, choices = schema.get("properties", {}), schema.get("enum", [])
+    if not isinstance(properties, Mapping) or isinstance(
+        schema.get("additionalProperties"), Mapping
+    ):
+        return False
+    if not isinstance(choices, list) or not all(isinstance(one, str) for one in choices):
+        return False
+    return all(map(_is_plain, properties.values())) and _is_plain(schema.get("items"))
 
 
 def mappings(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -19,6 +19,11 @@ _COMPLETION_TOKENS = 16
 """Output tokens of a `/completions` request that names no ceiling: the API's documented default."""
 
 
+TEMPLATE_TOKENS = 64
+"""What a chat template adds to a request at most. Of those that are public gpt-oss's adds most,
+about sixty."""
+
+
 class RequestTokens(NamedTuple):
     """The size of one request."""
 
@@ -29,6 +34,8 @@ class RequestTokens(NamedTuple):
     """Whether all of the input was counted, and with the model's own encoding."""
     uncounted: int = 0
     """Parts of the input whose size is not known and not in `input`, images above all."""
+    input_max: int = 0
+    """At most so many, without `uncounted` parts: `input` itself where that is exact."""
 
 
 def count_line(content: bytes, *, estimate: bool = False) -> RequestTokens:
@@ -37,29 +44,36 @@ def count_line(content: bytes, *, estimate: bool = False) -> RequestTokens:
     return count_request(request["url"], request["body"], estimate=estimate)
 
 
-def count_request(url: str, body: Mapping[str, Any], *, estimate: bool = False) -> RequestTokens:
+def count_request(
+    url: str, body: Mapping[str, Any], *, estimate: bool = False, foreign: bool = False
+) -> RequestTokens:
     """The tokens of a request to `url`, whatever its version prefix.
 
-    With `estimate`, texts are estimated though they could be counted. A value that no valid body
-    has counts for nothing.
+    With `estimate`, texts are estimated though they could be counted. `foreign`: the model has not
+    the encoding that its name means, as on a server that answers to any name. A value that no valid
+    body has counts for nothing.
     """
     model = body.get("model")
-    tally = Tally(text_counter(model if isinstance(model, str) else "", estimate=estimate))
+    named = model if isinstance(model, str) and not foreign else ""
+    tally = Tally(text_counter(named, estimate=estimate))
     endpoint = endpoint_of(url)
     count = _ENDPOINTS.get(endpoint.path, _count_other) if endpoint else _count_other
     output_max = count(tally, body)
     exact = tally.exact and not tally.uncounted
-    return RequestTokens(tally.tokens, output_max, exact, tally.uncounted)
+    input_max = tally.most if tally.exact else tally.most + TEMPLATE_TOKENS
+    return RequestTokens(tally.tokens, output_max, exact, tally.uncounted, input_max)
 
 
 def _count_chat(tally: Tally, body: Mapping[str, Any]) -> int | None:
     for message in mappings(body.get("messages")):
         tally.add_message(message)
     tally.open_answer()
-    tally.add_tools(body.get("tools", body.get("functions")))
+    tally.add_tools(body.get("tools") or body.get("functions"))
     _count_answer_schema(tally, body.get("response_format"))
+    tally.add_json(body.get("prediction"))
+    tally.uncounted += body.get("web_search_options") is not None
     ceiling = _natural(body.get("max_completion_tokens")) or _natural(body.get("max_tokens"))
-    return ceiling and ceiling * (_natural(body.get("n")) or 1)
+    return _times(ceiling, body.get("n"))
 
 
 def _count_response(tally: Tally, body: Mapping[str, Any]) -> int | None:
@@ -104,9 +118,10 @@ def _count_completion(tally: Tally, body: Mapping[str, Any]) -> int | None:
     prompts = tally.add_inputs(body.get("prompt"))
     tally.add_text(body.get("suffix"))
     # All that is generated is billed, also what `best_of` then throws away.
-    answers = max(_natural(body.get("n")) or 1, _natural(body.get("best_of")) or 1)
-    ceiling = _natural(body.get("max_tokens"))
-    return (_COMPLETION_TOKENS if ceiling is None else ceiling) * answers * prompts
+    ceiling = body.get("max_tokens")
+    each = _COMPLETION_TOKENS if ceiling is None else _natural(ceiling)
+    wanted, made = _times(each, body.get("n")), _times(each, body.get("best_of"))
+    return None if wanted is None or made is None else max(wanted, made) * prompts
 
 
 def _count_input(tally: Tally, body: Mapping[str, Any]) -> int | None:
@@ -156,6 +171,18 @@ _ENDPOINTS: dict[str, Callable[[Tally, Mapping[str, Any]], int | None]] = {
 }
 
 
+_MOST = 10**12
+"""No answer is as long; what is beyond is no ceiling."""
+
+
 def _natural(value: Any) -> int | None:
-    """`value` where it is a whole number of 0 or more, else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """`value` where it is a whole number from 0 to _MOST, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+        return None
+    return int(value) if value == int(value) else None
+
+
+def _times(ceiling: int | None, count: Any) -> int | None:
+    """The ceiling of several answers; None where nobody can say how many there are."""
+    number = 1 if count is None else _natural(count)
+    return None if ceiling is None or number is None else ceiling * max(1, number)
