@@ -29,7 +29,7 @@ def _tokens(tokens: Mapping[str, Any]) -> str:
     found, most, output = tokens["input"], tokens["input_max"], tokens["output_max"]
     if most is None:
         parts = tokens["uncounted_parts"]
-        told = f"at least {grouped(found)} in, besides {grouped(parts)} images, files or the like"
+        told = f"at least {grouped(found)} in, besides {grouped(parts)} images, files, searches or the like"
     elif tokens["estimate"]:
         told = f"about {grouped(found)} in (at most {grouped(most)})"
     else:
@@ -45,20 +45,29 @@ def _cost(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif cost["high"] is None:
         yield "cost", f"{money(cost['low'])} or more, without an upper bound"
     elif cost["low"] == cost["high"]:
-        yield "cost", money(cost["high"])
+        yield "cost", money(cost["high"], at_most=True)
     else:
-        yield "cost", f"{money(cost['low'])} to {money(cost['high'])}"
+        yield "cost", f"{money(cost['low'])} to {money(cost['high'], at_most=True)}"
     for price in record["prices"]:
         yield "price", _price(price)
 
 
 def _price(price: Mapping[str, Any]) -> str:
     since = f", since {price['since']}" if price["since"] else ""
+    cached = f" ({_rate(price['cached_input'])} cached)" if "cached_input" in price else ""
     longer = ", more for long requests" if price["tiers"] else ""
+    rates = f"{_rate(price['input'])} in{cached} and {_rate(price['output'])} out"
     return (
-        f"${price['input']:g} in and ${price['output']:g} out for a million tokens of "
+        f"{rates} for a million tokens of "
         f"{price['model'] or 'any model'}{longer} ({price['source']}{since})"
     )
+
+
+def _rate(amount: float) -> str:
+    """A price, all of its digits, and two behind the point at least."""
+    text = f"{amount:.9f}".rstrip("0")
+    whole, _, rest = text.partition(".")
+    return f"${whole}.{rest.ljust(2, '0')}"
 
 
 def _fault(code: str, count: int, lines: Sequence[int]) -> str:

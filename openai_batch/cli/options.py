@@ -66,7 +66,7 @@ def parse_dollars(text: str) -> Decimal:
         amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
     except ArithmeticError:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount < 10**9:
         raise typer.BadParameter(f"{text!r} is no amount of US dollars: write it as in 12.50")
     return amount
 

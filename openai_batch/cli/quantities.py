@@ -5,7 +5,7 @@ is for eyes alone (the live display, tables, the sentences that explain an error
 grouped.
 """
 
-from math import floor, log10
+from math import ceil, floor, log10
 
 
 def size(size_bytes: int) -> str:
@@ -29,9 +29,15 @@ def grouped(number: int) -> str:
     return f"{number:,}"
 
 
-def money(amount: float) -> str:
-    """US dollars for people: two digits of what is small, whole dollars of what is large."""
-    if amount >= 1000:
-        return f"${amount:,.0f}"
-    decimals = 2 if amount >= 0.1 or amount <= 0 else 1 - floor(log10(amount))
-    return f"${amount:.{decimals}f}"
+def money(amount: float, *, at_most: bool = False) -> str:
+    """US dollars for people: two digits of what is small, whole dollars of what is large.
+
+    With `at_most` it is rounded up, so that what is shown is an upper bound, too.
+    """
+    decimals = 0 if amount >= 1000 else 2
+    if 0 < amount < 0.1:
+        decimals = 1 - floor(log10(amount))
+    scale = 10**decimals
+    if at_most:
+        amount = ceil(round(amount * scale, 6)) / scale
+    return f"${amount:,.{decimals}f}"

@@ -29,7 +29,7 @@ def stats(
     """Tell what a file of requests or results holds: how many, how large, and of what kinds.
 
     Of requests: endpoints, models, parameters, input tokens and ceilings of output. Of results:
-    statuses, errors, models and the tokens that the provider counted. Above 64 MB the tokens of
+    statuses, errors, models and the tokens that the provider counted. Above 16 MB the tokens of
     requests are summed from a sample, and `error_percent` says how far off the sum may be (95 %
     confidence); percentiles are at most 1.6 % too low, apart from the sample.
 

@@ -1,5 +1,6 @@
 """`validate`: what a provider would find wrong with requests, before anything is sent."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -30,7 +31,7 @@ def validate(
 
     \b
     openai-batch validate requests.jsonl
-    openai-batch create prompts.txt | openai-batch validate --provider groq
+    openai-batch create prompts.txt | openai-batch validate --provider parasail
     """
     from ..engine.rehearsal import validate
 
@@ -45,6 +46,8 @@ def validate(
                 place=place_for(state_dir, reporter),
             )
         show_forecast(record, reporter)
-    if invalid:
-        raise invalid
+        if invalid:
+            raise invalid
+        if console.is_terminal(sys.stdout):
+            reporter.say("no faults")
     return exits.OK

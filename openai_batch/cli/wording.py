@@ -95,7 +95,7 @@ def _beside(record: Mapping[str, Any]) -> Iterator[str]:
     if estimate and estimate["high"] is None:
         yield f"estimated {money(estimate['low'])} or more"
     elif estimate:
-        yield f"estimated {money(estimate['low'])} to {money(estimate['high'])}"
+        yield f"estimated {money(estimate['low'])} to {money(estimate['high'], at_most=True)}"
     realtime = record.get("realtime_cost_usd")
     if realtime is not None:
         yield f"{money(realtime)} in real time"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from ..errors import CeilingExceeded
 from ..requests.estimate import Needs
@@ -56,8 +56,9 @@ def _why_unbounded(needs: Needs) -> str:
             "for /v1/responses it is max_output_tokens)"
         )
     return (
-        f"the request on line {needs.uncounted_line} holds an image, a file or something stored, "
-        "whose size in tokens only the provider knows"
+        f"the request on line {needs.uncounted_line} holds an image, a file, a search or something "
+        "stored, whose size in tokens only the provider knows: try some first (`openai-batch "
+        "sample`), and see what they cost"
     )
 
 
@@ -81,4 +82,8 @@ def _standard(price: Price | None) -> str:
 def shown_dollars(amount: Decimal) -> str:
     """An amount for people, rounded up: what is above a ceiling must not look like the ceiling."""
     digits = Decimal("0.01") if amount >= 1 else Decimal("0.000001")
-    return f"{amount.quantize(digits, rounding='ROUND_UP'):,f}"
+    return f"{amount.quantize(digits, rounding='ROUND_UP', context=_WIDE):,f}"
+
+
+_WIDE = Context(prec=200)
+"""For sums that no provider could charge: the usual context has 28 digits."""

@@ -26,6 +26,8 @@ PriceOf = Callable[[str], Price | NoBatchPrice]
 """The price of a model's batches."""
 
 _UNKNOWN = Cost(Decimal(0), None)
+_COST_DIGITS = 15
+"""Costs are summed as whole numbers of so many digits behind the point of a dollar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,14 @@ class Estimator:
         output = tokens.output_max or 0
         price = self._price(body.get("model"))
         cost = price.bounds(least, output, most) if isinstance(price, Price) else _UNKNOWN
+        high = cost.low if cost.high is None else cost.high
         self._sample.add(
-            len(content) + 1, tokens.input, most, output, cost.low, cost.high or cost.low
+            len(content) + 1,
+            tokens.input,
+            most,
+            output,
+            int(cost.low.scaleb(_COST_DIGITS)),
+            ceil(high.scaleb(_COST_DIGITS)),
         )
 
     def _price(self, model: Any) -> Price | NoBatchPrice:
@@ -151,8 +159,8 @@ class Estimator:
             exact=self._exact,
             error_percent=max(total.half_width_percent for total in totals),
             uncounted=self._uncounted,
-            cost_low=None if unpriced else _lower(low),
-            cost_high=None if unpriced or not bounded else _higher(high),
+            cost_low=None if unpriced else _lower(low).scaleb(-_COST_DIGITS),
+            cost_high=(None if unpriced or not bounded else _higher(high).scaleb(-_COST_DIGITS)),
             prices=prices,
             unpriced=unpriced,
             open_ended_line=self._open_ended_line,

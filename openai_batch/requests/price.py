@@ -155,17 +155,21 @@ class Price:
 _RATES = ("input", "output", "cached_input", "cache_write")
 
 
+MOST_DOLLARS = 10**9
+"""No price and no ceiling is as high."""
+
+
 def given_price(input: str | Decimal, output: str | Decimal) -> Price:
     """The user's own price of a batch, in US dollars for a million tokens.
 
-    Raises UsageError where a price is no number of 0 or more.
+    Raises UsageError where a price is no number from 0 to MOST_DOLLARS.
     """
     return Price("", "batch", Rate(_amount(input)), Rate(_amount(output)))
 
 
 def dollars(amount: Decimal | None) -> float | None:
     """Money as a record has it: a number, to a billionth, because of what a single token costs."""
-    return None if amount is None else float(round(amount, _DIGITS))
+    return None if amount is None else round(float(amount), _DIGITS)
 
 
 _DIGITS = 9
@@ -176,7 +180,7 @@ def _amount(value: str | Decimal) -> Decimal:
         amount = Decimal(value)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount < MOST_DOLLARS:
         raise UsageError(
             f"a price must be US dollars for a million tokens, as in 0.15, not {str(value)!r}"
         )

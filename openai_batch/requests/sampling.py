@@ -16,7 +16,7 @@ _FEWEST = 30
 """Lines of a stretch from which its variance can be told."""
 _NORMAL_95 = 1.96
 
-Amount = int | Decimal
+Amount = int
 
 
 class Estimate(NamedTuple):
@@ -170,7 +170,8 @@ class _Stretch:
         total = scale * plain + slope * (self.bytes - scale * self.taken_bytes)
         residual = Fraction(sums.squared) - plain * plain / taken - slope * spread_both
         unseen = self.lines - taken
-        return total, self.lines * unseen * float(residual) / (taken * max(1, taken - 2))
+        variance = self.lines * unseen * float(residual) / (taken * max(1, taken - 2))
+        return total, max(0.0, variance)
 
 
 class _Sums:

@@ -135,6 +135,8 @@ def test_nothing_above_a_ceiling_is_sent(cli: Cli, option: str, allowed: str, re
     [
         (("--max-cost", "much"), "'much' is no amount of US dollars: write it as in 12.50"),
         (("--max-cost", "-1"), "'-1' is no amount of US dollars: write it as in 12.50"),
+        (("--max-cost", "1e9"), "'1e9' is no amount of US dollars: write it as in 12.50"),
+        (("--price-in", "1e30"), "'1e30' is no amount of US dollars: write it as in 12.50"),
         (("--max-tokens", "0"), "'0' is not a whole number from 1 on"),
         (("--price-in", "1"), "--price-in and --price-out go together: give both, 0 where it is"),
     ],

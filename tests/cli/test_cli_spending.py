@@ -29,7 +29,7 @@ def test_what_a_run_cost_is_told_everywhere(cli: Cli) -> None:
         None,
     )
     assert record["estimate"]["tokens"]["output_max"] == 8
-    used = "; 10 tokens, $0.013 (estimated $0.0095 to $0.025); results in "
+    used = "; 10 tokens, $0.013 (estimated $0.0095 to $0.026); results in "
     assert "2 requests: 2 succeeded, 0 failed, 0 missing" + used in ended.stderr
     told = cli("status", record["run_id"]).records[0]
     assert (told["usage"], told["cost_usd"]) == (FIVE, 0.0125)

@@ -227,7 +227,7 @@ def test_a_rehearsal_is_a_summary(nobody: Cli) -> None:
             "model     gpt-4o-mini",
             "tokens    24 in, no ceiling on what comes out",
             "cost      $0.0000060 or more, without an upper bound",
-            "price     $0.25 in and $2 out for a million tokens of gpt-4o-mini (given)",
+            "price     $0.25 in and $2.00 out for a million tokens of gpt-4o-mini (given)",
             "faults    3 missing_required_parameter: line 4",
             "openai-batch: 3 faults in 1 line of in.jsonl; nothing was sent: mend the lines named, "
             "and run this again",

@@ -69,8 +69,9 @@ UNBOUNDED = (
         (
             SEEING,
             Ceilings(cost=Decimal(10**9)),
-            "--max-cost cannot be kept: the request on line 1 holds an image, a file or something "
-            "stored, whose size in tokens only the provider knows",
+            "--max-cost cannot be kept: the request on line 1 holds an image, a file, a search or "
+            "something stored, whose size in tokens only the provider knows: try some first "
+            "(`openai-batch sample`), and see what they cost",
         ),
         (
             TWO,

@@ -23,8 +23,8 @@ def test_a_small_input_is_summed_exactly() -> None:
     sample = Sample(whole_bytes=1_000)
     for tokens in range(10):
         assert sample.takes(100)
-        sample.add(100, tokens, Decimal("0.1") * tokens)
-    assert sample.totals() == [(45, 0.0), (Decimal("4.5"), 0.0)]
+        sample.add(100, tokens, 3 * tokens)
+    assert sample.totals() == [(45, 0.0), (135, 0.0)]
     assert (sample.bytes, sample.lines, sample.taken) == (1_000, 10, 10)
 
 
@@ -102,3 +102,14 @@ def test_long_lines_are_all_looked_at() -> None:
         assert sample.takes(100_000)
         sample.add(100_000, number)
     assert sample.totals() == [(4_950, 0.0)]
+
+
+def test_amounts_of_any_size_have_an_error() -> None:
+    """Sums that nearly cancel, of numbers with many digits, leave no negative variance."""
+    sample = Sample(whole_bytes=10_000)
+    for number in range(5_000):
+        if sample.takes(100 + number % 3):
+            sample.add(100 + number % 3, 551_724_137_931 * (100 + number % 3), 10**40)
+    steep, flat = sample.totals()
+    assert steep.half_width_percent == pytest.approx(0, abs=1e-6)
+    assert flat == (5_000 * 10**40, 0.0)
