@@ -29,7 +29,8 @@ def _tokens(tokens: Mapping[str, Any]) -> str:
     found, most, output = tokens["input"], tokens["input_max"], tokens["output_max"]
     if most is None:
         parts = tokens["uncounted_parts"]
-        told = f"at least {grouped(found)} in, besides {grouped(parts)} images, files, searches or the like"
+        others = f"besides {grouped(parts)} images, files, searches or the like"
+        told = f"at least {grouped(found)} in, {others}"
     elif tokens["estimate"]:
         told = f"about {grouped(found)} in (at most {grouped(most)})"
     else:

@@ -80,7 +80,10 @@ def invalid_text(line_number: int, content: bytes, error: UnicodeDecodeError) ->
 
 def shown(value: object, limit: int = 60) -> str:
     """A value as a message may quote it: on one line, printable, and cut where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deeply"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

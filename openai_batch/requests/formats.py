@@ -65,11 +65,16 @@ _NEVER_SAYS_JSON = 'never say "json", which `json_object` asks for; say it in on
 
 def says_json(value: Any) -> bool:
     """Whether the word stands in any text within `value`, in capitals or not."""
-    if isinstance(value, str):
-        return "json" in value.lower()
-    if isinstance(value, dict):
-        return any(map(says_json, value.values()))
-    return isinstance(value, list) and any(map(says_json, value))
+    open_values = [value]  # no recursion: JSON may be nested deeper than that goes
+    while open_values:
+        one = open_values.pop()
+        if isinstance(one, str) and "json" in one.lower():
+            return True
+        if isinstance(one, dict):
+            open_values += one.values()
+        elif isinstance(one, list):
+            open_values += one
+    return False
 
 
 def _format_type_flaws(where: str, given: dict[str, Any]) -> Iterator[Flaw]:
@@ -165,16 +170,17 @@ def _choice_flaws(body: dict[str, Any], *, nested: bool) -> Iterator[Flaw]:
         if not isinstance(name, str):
             place = "tool_choice.function.name" if nested else "tool_choice.name"
             yield place, "is missing; name one of `tools`"
-        elif name not in _function_names(body, nested=nested):
+        elif body.get("prompt") is None and name not in _function_names(body, nested=nested):
             yield "tool_choice", f"names {shown(name)}, which is not among `tools`"
 
 
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+
+
 def _function_names(body: dict[str, Any], *, nested: bool) -> set[str]:
-    tools = body.get("tools")
-    found = (
-        (tool.get("function") if nested else tool)
-        for tool in (tools if isinstance(tools, list) else ())
-        if isinstance(tool, dict)
-    )
+    tools = list(_objects(body.get("tools")))
+    tools += [inner for tool in tools for inner in _objects(tool.get("tools"))]  # of a namespace
+    found = ((tool.get("function") if nested else tool) for tool in tools)
     names = (one.get("name") for one in found if isinstance(one, dict))
     return {name for name in names if isinstance(name, str)}

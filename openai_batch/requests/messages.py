@@ -54,9 +54,15 @@ def input_flaws(items: list[Any], strict: bool) -> Iterator[Flaw]:
         where = f"input[{index}]"
         if not isinstance(item, dict):
             yield where, f"is {shown(item)}; an item is an object, such as one with `role`"
-        elif strict and item.get("type") in (None, "message"):
+        elif strict and item.get("type") in (None, "message") and not _is_reference(item):
             yield from _role_flaws(where, item, INPUT_ROLES)
             yield from _input_content_flaws(f"{where}.content", item.get("content"))
+
+
+def _is_reference(item: dict[str, Any]) -> bool:
+    """Whether it only names an item of before, whose type need not be said."""
+    said = (item.get(name) for name in ("type", "role", "content"))
+    return isinstance(item.get("id"), str) and all(one is None for one in said)
 
 
 def _lenient_flaws(where: str, message: dict[str, Any]) -> Iterator[Flaw]:

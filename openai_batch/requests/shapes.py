@@ -104,11 +104,13 @@ def shape(outline: Outline) -> Shape | None:
     if not all(map(_is_plain, (outline.url, outline.model or "", *names))):
         return None
     path = path_of(outline.url)
-    whole = WHOLLY_LOOKED_AT.get(path, frozenset()) | {"stream"}
+    whole = WHOLLY_LOOKED_AT.get(path, frozenset()) | {"stream", "stream_options"}
     known = PARAMETERS.get(path, {})
     fields: list[Any] = [(outline.field, _payload(outline, path))]
     fields += [(name, _TEXT) for name in outline.others]
-    if outline.model is not None:
+    if outline.model is None:
+        fields.append(("model", None, None))
+    else:
         named = _TEXT if outline.model == ANY_MODEL else Literal[outline.model]
         fields.append(("model", named))
     attributes = {name: f"p{number}" for number, name in enumerate(names)}

@@ -120,7 +120,7 @@ class _Walk:
         found: Any = self._root
         for step in reference.split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            if isinstance(found, list) and name in map(str, range(len(found))):
                 found = found[int(name)]
             elif isinstance(found, dict) and name in found:
                 found = found[name]

@@ -69,7 +69,8 @@ class Usual:
     def _shape_of(
         self, body: dict[str, Any], model: str | None, others: tuple[str, ...]
     ) -> Shape | None:
-        optional = body.keys() - {self._field, *others, *(["model"] if model is not None else [])}
+        required = {self._field, *others, "model"}
+        optional = body.keys() - required
         exclusive = EXCLUSIVE.get(path_of(self._url), frozenset())
         if exclusive <= optional and exclusive:
             return None  # one of them is null, and no type says that it must be
@@ -80,7 +81,16 @@ class Usual:
         if content == "messages" and self._shape is not None and self._shape.has_parts:
             content = "parts"  # which may be missing
         return shape(
-            Outline(self._url, models, self._field, content, others, self._names, self._strict)
+            # What one request is about may stand in another beside what that is about.
+            Outline(
+                self._url,
+                models,
+                self._field,
+                content,
+                others,
+                self._names - required,
+                self._strict,
+            )
         )
 
     def _pass(self, known: Shape, content: bytes, wants_json: bool) -> None:

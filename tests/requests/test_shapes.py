@@ -215,3 +215,15 @@ def test_two_shapes_in_turn_are_both_recognised() -> None:
         for line in lines:
             usual.remember(json.loads(line), line)
     assert all(map(usual.recognise, lines))
+
+
+def test_null_says_nothing_of_what_may_stand_in_its_place() -> None:
+    """`stream_options` may be null, and nothing else, in a request that does not stream."""
+    validator = Validator(Rules(strict_parameters=True), lambda fault: None)
+    bodies = ({"stream_options": None}, {"stream_options": [None]}, {"stream_options": {}})
+    messages = [{"role": "user", "content": "x"}]
+    checked = [
+        validator.check(1, encoded("/v1/chat/completions", {"messages": messages, **body}, "m"))
+        for body in bodies
+    ]
+    assert [one is not None for one in checked] == [True, False, False]

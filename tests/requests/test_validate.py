@@ -421,3 +421,91 @@ def test_a_quick_look_passes_no_more_than_a_close_one(line: dict[str, Any]) -> N
     first, _ = check(line, rules=rules)
     if after[1] is not None:
         assert after[1] == first[0]
+
+
+# --- what a review has found --------------------------------------------------------------------
+
+STRICT = Rules(strict_parameters=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "bodies"),
+    [
+        (
+            "/v1/responses",
+            [
+                {"model": "m", "input": "x", "previous_response_id": "r"},
+                {"model": "m", "previous_response_id": "r"},
+            ],
+        ),
+        (
+            "/v1/responses",
+            [{"model": "m", "input": "x", "prompt": {"id": "p"}}, {"prompt": {"id": "p"}}],
+        ),
+        (
+            "/v1/score",
+            [
+                {"model": "m", "text_1": "a", "text_2": "b", "query": "c"},
+                {"model": "m", "query": "c", "text_2": "b"},
+            ],
+        ),
+    ],
+)
+def test_what_one_request_is_about_may_be_a_detail_of_another(
+    url: str, bodies: list[dict[str, Any]]
+) -> None:
+    """The same field is required here and optional there, and no line is a surprise."""
+    lines = [request(url=url, body=body) for body in bodies * 3]
+    checked, faults = check(*lines, rules=STRICT)
+    assert (faults, None in checked) == ([], False)
+
+
+def test_a_model_is_compared_where_it_need_not_be_named() -> None:
+    """Moderations may do without; two that name different ones are a fault all the same."""
+    bodies: list[dict[str, Any]] = [
+        {"input": "x"},
+        {"input": "x", "model": None},
+        {"input": "x", "model": "B"},
+        {"input": "x", "model": "C"},
+        {"input": "x", "model": 7},
+    ]
+    lines = [request(url="/v1/moderations", body=body) for body in bodies]
+    checked, faults = check(*lines, rules=STRICT)
+    assert [one.models if one else None for one in checked] == [[], [], ["B"], None, None]
+    assert [(fault.code, fault.line) for fault in faults] == [
+        ("mismatched_model", 13),
+        ("invalid_request", 14),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {
+            "model": "m",
+            "input": "x",
+            "tools": [{"type": "namespace", "tools": [{"type": "function", "name": "f"}]}],
+            "tool_choice": {"type": "function", "name": "f"},
+        },
+        {"model": "m", "prompt": {"id": "p"}, "tool_choice": {"type": "function", "name": "f"}},
+        {"model": "m", "input": [{"id": "msg_1"}]},
+    ],
+)
+def test_what_stands_elsewhere_is_not_missing(body: dict[str, Any]) -> None:
+    """Tools of a namespace or a stored prompt, and an item that is only referred to."""
+    assert check(request(url="/v1/responses", body=body), rules=STRICT)[1] == []
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_nothing_is_nested_too_deeply_to_be_checked(strict: bool) -> None:
+    """What a parser can read is accepted or a fault, and never an error of ours."""
+    deep = b"[" * 900 + b"]" * 900
+    body = b'{"model":"m","messages":[{"role":"user","content":"json","x":%s}],%s}'
+    line = b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":%s}'
+    rules = Rules(strict_parameters=strict)
+    form = b'"response_format":{"type":"json_object"}'
+    assert check(line % (body % (deep, form)), rules=rules)[1] == []
+    faults = check(line % (body % (b"1", b'"temperature":' + deep)), rules=rules)[1]
+    assert [(fault.code, fault.param) for fault in faults] == [
+        ("invalid_request", "body.temperature")
+    ]
