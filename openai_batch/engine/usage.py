@@ -6,7 +6,7 @@ kept apart where a long request has another price, so that they can be priced li
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import add, attrgetter
 from typing import Annotated, Any
 
@@ -78,7 +78,7 @@ def _count(holder: Mapping[str, Any], name: str) -> int | None:
     return count(holder.get(name), MOST_TOKENS)
 
 
-_sides_in_chat = attrgetter(*CHAT)
+_sides_in_chat, _sides_in_responses = attrgetter(*CHAT), attrgetter(*RESPONSES)
 _in_chat, _in_responses = (
     attrgetter(taken, made, "total_tokens", f"{taken}_details", f"{made}_details")
     for taken, made in (CHAT, RESPONSES)
@@ -88,22 +88,22 @@ _in_chat, _in_responses = (
 def tokens_in(usage: Usage | None) -> Tokens | None:
     """What a usage comes to; None where it does not say what was taken.
 
-    Embeddings have no output, and rerankers only a total. Some count reasoning in the total and not
-    in the output (xAI), which it is billed as.
+    Embeddings have no output, and rerankers only a total. What a total has beyond both sides is
+    thinking that was left out of the output (xAI; Gemini behind converters), which it is billed as.
+    Nothing but zeros is what some servers send for what they do not count.
     """
     if usage is None:
         return None
-    parts = _in_responses if _sides_in_chat(usage) == (None, None) else _in_chat
-    taken, made, total, of_input, of_output = parts(usage)
-    if total is None and (taken is None or made is None):
+    is_chat = any(_sides_in_chat(usage)) or not any(_sides_in_responses(usage))
+    taken, made, total, of_input, of_output = (_in_chat if is_chat else _in_responses)(usage)
+    if not (taken or made or total) or (total is None and (taken is None or made is None)):
         return None
     if taken is None:
         taken = max(total - (made or 0), 0)
     if made is None:
         made = max(total - taken, 0)
+    made = max(made, (total or 0) - taken)
     reasoning = (of_output and of_output.reasoning_tokens) or 0
-    if reasoning and total == taken + made + reasoning:
-        made += reasoning
     return Tokens(
         taken,
         made,
@@ -179,8 +179,10 @@ _MOST_MODELS = 100
 """Names of models that are kept apart; a provider that reports more of them makes them up."""
 
 
-def _requested(reported: str | None, models: Iterable[str]) -> str | None:
+def _requested(reported: str | None, models: Collection[str]) -> str | None:
     """Which of `models` a result calls by the name of its snapshot; else that name."""
+    if reported in models:
+        return reported
     for model in models if reported else ():
         if reported and re.fullmatch(re.escape(model) + _SNAPSHOT, reported):
             return model
@@ -195,7 +197,7 @@ def _sum_of(usages: Sequence[Any]) -> tuple[Tokens, int] | None:
     """The sum of usages which all are plain chat, or plain responses, and the longest input of
     them; None where any is not.
 
-    Plain is one whose total is what its two sides make.
+    Plain is one whose total is what its two sides make, and not zero.
     """
     # Written out, because a name that is looked up by its text takes twice as long.
     try:
@@ -212,7 +214,7 @@ def _sum_of(usages: Sequence[Any]) -> tuple[Tokens, int] | None:
             made = [one.output_tokens for one in usages]
             of_input = [one.input_tokens_details for one in usages]
             of_output = [one.output_tokens_details for one in usages]
-        if list(map(add, taken, made)) != total:
+        if list(map(add, taken, made)) != total or 0 in total:
             return None
     except (AttributeError, TypeError):  # no usage, or a number that was not given
         return None

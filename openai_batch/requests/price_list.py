@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from .price import Price, Rate
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, Provider, TieredPrices
 
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _BATCH = {"processing": "batch"}
 _LISTED_AS = {
     "input": "input_mtok",
@@ -43,9 +45,9 @@ def batch_price(
 
     Whose price it is follows from the address of the API, or from the price list's own name for
     the provider where that is given. A time without a zone is UTC. Takes 0.2 s the first time.
-    None for both is a server that has no address of its own, and no price either.
+    A server on this machine, with or without an address, has no price.
     """
-    if not (api_url or provider_id):
+    if not provider_id and (api_url is None or urlsplit(api_url).hostname in _LOOPBACK):
         return NoBatchPrice("a server on this machine has no price")
     if not model:
         return NoBatchPrice("requests that name no model have no price")

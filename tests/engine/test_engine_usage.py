@@ -59,6 +59,24 @@ USAGES: dict[str, tuple[Any, tuple[int, ...] | None]] = {
         },
         (10, 12, 22, 0, 0, 7),
     ),
+    "thinking only in the total": (
+        {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 915},
+        (10, 905, 915, 0, 0, 0),
+    ),
+    "nothing but zeros": (
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        NOTHING,
+    ),
+    "zeros beside the other dialect": (
+        {
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "input_tokens": 50,
+            "output_tokens": 60,
+            "total_tokens": 110,
+        },
+        (50, 60, 110, 0, 0, 0),
+    ),
     "both dialects at once": (
         {
             "prompt_tokens": 10,

@@ -259,3 +259,13 @@ def test_a_price_survives_storing() -> None:
     stored = json.loads(json.dumps(price.to_fields()))
     assert stored["input"] == ["0.625", [200_000, "1.25"]]
     assert Price.from_fields(stored) == price
+
+
+@pytest.mark.parametrize(
+    "api_url", [None, "http://localhost:8000/v1", "http://127.0.0.1/v1", "http://[::1]:9/v1"]
+)
+def test_a_server_on_this_machine_has_no_price(api_url: str | None) -> None:
+    """Whatever its models are called, unless the provider says whose they are."""
+    price = batch_price("gpt-4o", NOVEMBER, api_url=api_url)
+    assert price == NoBatchPrice("a server on this machine has no price")
+    assert isinstance(batch_price("gpt-4o", NOVEMBER, api_url=api_url, provider_id="openai"), Price)
