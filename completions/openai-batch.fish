@@ -16,7 +16,7 @@ function __openai_batch_valued
         case download
             string split ' ' -- '-o --output-file -e --error-file -p --provider --base-url --api-key --state-dir'
         case resume
-            string split ' ' -- '-o --output-file -e --error-file -p --provider --base-url --api-key --interval --timeout --max-in-flight --max-cost --max-tokens --state-dir'
+            string split ' ' -- '-o --output-file -e --error-file -p --provider --base-url --api-key --interval --timeout --max-in-flight --max-cost --max-tokens --price-in --price-out --state-dir'
         case list
             string split ' ' -- '--older-than -p --provider --base-url --api-key --state-dir'
         case cancel
@@ -206,6 +206,8 @@ complete -c openai-batch -n '__openai_batch_at resume' -l timeout -r -f -d 'Wait
 complete -c openai-batch -n '__openai_batch_at resume' -l max-in-flight -r -f -d 'At most N batches at a time [all].'
 complete -c openai-batch -n '__openai_batch_at resume' -l max-cost -r -f -d 'Send nothing that may cost more in all, further attempts included.'
 complete -c openai-batch -n '__openai_batch_at resume' -l max-tokens -r -f -d 'Send nothing that may take more tokens in all, in and out.'
+complete -c openai-batch -n '__openai_batch_at resume' -l price-in -r -f -d 'What a batch costs for a million input tokens [the price list\'s].'
+complete -c openai-batch -n '__openai_batch_at resume' -l price-out -r -f -d 'The same for a million output tokens.'
 complete -c openai-batch -n '__openai_batch_at resume' -l resubmit -d 'Send again what may have been executed, and paid, already.'
 complete -c openai-batch -n '__openai_batch_at resume' -l retry -d 'Send failed requests of a cancelled or foreign batch again.'
 complete -c openai-batch -n '__openai_batch_at resume' -l delete-remote -d 'Delete the run\'s files at the provider, once its results are delivered.'

@@ -98,3 +98,17 @@ def _name_of(record: dict[str, Any]) -> str | None:
     first_batch = batch_ids[0] if isinstance(batch_ids, list) and batch_ids else None
     name = record.get("run_id") or first_batch
     return name if isinstance(name, str) else None
+
+
+def the_one(run_id: str, command: str) -> Reference:
+    """The run that an argument names, or the one line of standard input where it is `-`.
+
+    Raises UsageError where that has more.
+    """
+    if run_id != console.STDIO:
+        return by_name(run_id)
+    references = read_references([run_id], command)
+    if len(references) > 1:
+        verb = {"resume": "resume goes on with", "retry": "retry sends again what failed in"}
+        raise UsageError(f"{verb[command]} one run, and standard input names {len(references)}")
+    return references[0]

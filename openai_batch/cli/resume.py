@@ -10,7 +10,7 @@ from . import console, delivery, options, reporting
 from .driving import continuable, drive, find_or_recover, info_of, place_for
 from .options import Access
 from .quantities import many
-from .references import Reference, by_name, read_references
+from .references import Reference, the_one
 
 if TYPE_CHECKING:
     from ..engine.run import Run
@@ -40,6 +40,8 @@ def resume(
     max_in_flight: options.MaxInFlight = None,
     max_cost: options.MaxCost = None,
     max_tokens: options.MaxTokens = None,
+    price_in: options.PriceIn = None,
+    price_out: options.PriceOut = None,
     resubmit: options.Resubmit = False,
     retry: options.Retry = False,
     delete_remote: options.DeleteRemote = False,
@@ -50,7 +52,7 @@ def resume(
     """Go on with a run where it stopped.
 
     Submits what is left, waits, and brings every result back in input order: to where the run was
-    told to write, or as `run` does.
+    told to write, or as `run` does. Ceilings and prices that are named here hold from now on.
 
     \b
     openai-batch resume
@@ -75,11 +77,11 @@ def resume(
                 interval_s=interval,
                 timeout_s=timeout,
                 max_in_flight=max_in_flight,
-                ceilings=options.limits(max_cost, max_tokens),
             ) as run,
         ):
             reporter.about(found)
             destination = _destination(run, output_file, error_file, force=force)
+            run.limit(options.limits(max_cost, max_tokens), options.price(price_in, price_out))
             if retry or run_id:
                 run.allow_sending(foreign=retry)
             if resubmit:
@@ -88,15 +90,9 @@ def resume(
 
 
 def _named(run_id: str, input_file: str | None) -> Reference:
-    """The run that an argument names, or the one line of standard input where it is `-`."""
-    if run_id != console.STDIO:
-        return by_name(run_id)
-    if input_file == console.STDIO:
+    if run_id == input_file == console.STDIO:
         raise UsageError("standard input cannot be both the run and its input")
-    references = read_references([run_id], "resume")
-    if len(references) > 1:
-        raise UsageError(f"resume goes on with one run, and standard input names {len(references)}")
-    return references[0]
+    return the_one(run_id, "resume")
 
 
 def _only_unfinished(place: "Place") -> Reference:

@@ -11,11 +11,13 @@ from . import console, exits, options, reporting
 from .driving import find_or_recover, info_of, place_for
 from .job import Job, hand_over, rehearse, run_to_the_end
 from .options import Access
-from .references import by_name
+from .references import the_one
 
 
 def retry(
-    run_id: Annotated[str, typer.Argument(metavar="ID", help="A run's or a batch's id.")],
+    run_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A run's or a batch's id; `-`: its record.")
+    ],
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,7 +73,7 @@ def retry(
     with reporting.reporter(quiet=quiet) as reporter, tempfile.TemporaryFile() as file:
         requests = cast(BinaryIO, file)  # Windows wraps it
         place = place_for(state_dir, reporter)
-        found = find_or_recover(by_name(run_id), place, access)
+        found = find_or_recover(the_one(run_id, "retry"), place, access)
         info = info_of(place, found)
         served_by = access.resolve(recorded=(info.provider, info.base_url))
         with Run(found, place, served_by) as run:

@@ -115,8 +115,6 @@ def run(
             "--shard-bytes": shard_bytes,
             "--max-attempts": max_attempts,
             "--max-requests": max_requests,
-            "--price-in": price_in,
-            "--price-out": price_out,
             "--new": new or None,
         }
         if given := [name for name, value in planned.items() if value is not None]:
@@ -136,6 +134,8 @@ def run(
             max_in_flight,
             max_cost=max_cost,
             max_tokens=max_tokens,
+            price_in=price_in,
+            price_out=price_out,
             delete_remote=delete_remote,
             force=force,
             quiet=quiet,

@@ -13,10 +13,10 @@ from typing import Self
 
 from .. import jsonl
 from ..errors import CeilingExceeded
-from ..requests.estimate import Estimator
+from ..requests.estimate import Estimator, Needs
 from ..requests.price import Price
 from ..requests.price_list import NoBatchPrice
-from .ceilings import Ceilings, shown_dollars
+from .ceilings import Ceilings, shown_dollars, why_unpriced
 from .entries import Harvested, RetryPlanned
 from .journal import RunInfo
 from .spending import prices_of, spent
@@ -29,15 +29,17 @@ Further = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Amount:
-    """Money and tokens; None where there is no knowing."""
+    """Money and tokens; None where there is no knowing, and why that is."""
 
     cost: Decimal | None = Decimal(0)
     tokens: int | None = 0
+    why: str = ""
 
     def __add__(self, other: Self) -> "_Amount":
         cost = None if self.cost is None or other.cost is None else self.cost + other.cost
         unknown = self.tokens is None or other.tokens is None
-        return _Amount(cost, None if unknown else self.tokens + other.tokens)  # type: ignore[operator]
+        tokens = None if unknown else self.tokens + other.tokens  # type: ignore[operator]
+        return _Amount(cost, tokens, self.why or other.why)
 
 
 _UNSENT = (Phase.PLANNED, Phase.UPLOADING, Phase.UPLOADED)
@@ -46,14 +48,9 @@ _UNSENT = (Phase.PLANNED, Phase.UPLOADING, Phase.UPLOADED)
 class Budget:
     """Says whether further attempts pass a ceiling. Used from the thread that owns the journal."""
 
-    def __init__(self, info: RunInfo, spool: Spool, ceilings: Ceilings | None = None):
-        """Each of `ceilings` holds instead of that which the run was planned with."""
+    def __init__(self, info: RunInfo, spool: Spool):
         cost = None if info.max_cost_usd is None else Decimal(info.max_cost_usd)
-        named = ceilings or Ceilings()
-        self._ceilings = Ceilings(
-            cost if named.cost is None else named.cost,
-            info.max_tokens if named.tokens is None else named.tokens,
-        )
+        self._ceilings = Ceilings(cost, info.max_tokens)
         self._info = info
         self._spool = spool
         self._counted: dict[Further, _Amount] = {}
@@ -103,22 +100,23 @@ class Budget:
 
     def _error(self, begin: str, end: str, reason: str) -> CeilingExceeded:
         run_id = self._info.run_id
-        return CeilingExceeded(
-            f"{begin} {run_id} {end}: {reason}; give `openai-batch resume {run_id}` a higher "
-            "ceiling"
-        )
+        return CeilingExceeded(f"{begin} {run_id} {end}: {reason}")
 
     def _reason(self, state: RunState, further: Sequence[Further]) -> str | None:
         used = self._used(state)
         more = _sum(self._at_most(*one) for one in further)
         whole = used + more
         cost, tokens = self._ceilings.cost, self._ceilings.tokens
-        if cost is not None and (whole.cost is None or whole.cost > cost):
+        if cost is not None and whole.cost is None:
+            return f"--max-cost cannot be kept: {whole.why}"
+        if cost is not None and whole.cost is not None and whole.cost > cost:
             return (
                 f"that may cost {_dollars(more.cost)}, and {_dollars(used.cost)} of --max-cost "
                 f"${cost:f} may be used"
             )
-        if tokens is not None and (whole.tokens is None or whole.tokens > tokens):
+        if tokens is not None and whole.tokens is None:
+            return f"--max-tokens cannot be kept: {whole.why}"
+        if tokens is not None and whole.tokens is not None and whole.tokens > tokens:
             return (
                 f"that may take {_tokens(more.tokens)}, and {_tokens(used.tokens)} of --max-tokens "
                 f"{tokens:,} may be used"
@@ -162,7 +160,7 @@ class Budget:
         prices = prices_of(self._info)
 
         def price_of(model: str) -> Price | NoBatchPrice:
-            return prices.get(model) or NoBatchPrice(f"the run has no price of {model}")
+            return prices.get(model) or NoBatchPrice(f"no price of batches of {model} is known")
 
         # A server without an address of its own answers to any name.
         estimator = Estimator(price_of, sys.maxsize, names_are_true=self._info.base_url is not None)
@@ -171,9 +169,17 @@ class Budget:
                 for number, content in jsonl.lines(stream):
                     estimator.take(number, content)
         except FileNotFoundError:  # a run that was rebuilt may not have them
-            return _Amount(None, None)
+            return _Amount(None, None, "its requests are not on this machine")
         needs = estimator.finish()
-        return _Amount(needs.cost_high, needs.tokens_max)
+        return _Amount(needs.cost_high, needs.tokens_max, _why_unknown(needs))
+
+
+def _why_unknown(needs: Needs) -> str:
+    if needs.uncounted:
+        return "what images, files and searches take, only the provider knows"
+    if needs.output_max is None:
+        return "some requests have no ceiling for their answers"
+    return why_unpriced(needs) if needs.unpriced else ""
 
 
 def _sum(amounts: Iterable[_Amount]) -> _Amount:
@@ -181,8 +187,8 @@ def _sum(amounts: Iterable[_Amount]) -> _Amount:
 
 
 def _dollars(amount: Decimal | None) -> str:
-    return "nobody knows how much" if amount is None else f"up to ${shown_dollars(amount)}"
+    return f"up to ${shown_dollars(amount or Decimal(0))}"
 
 
 def _tokens(number: int | None) -> str:
-    return "nobody knows how many tokens" if number is None else f"up to {number:,} tokens"
+    return f"up to {number or 0:,} tokens"

@@ -221,6 +221,29 @@ class SendingAllowed(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class CeilingsNamed(Entry):
+    """The user has set ceilings while the run was under way; None leaves the one before.
+
+    `max_cost_usd` is US dollars as text. `price` is what the user says that a batch costs, in the
+    fields of `Price.to_fields`, for every model of the run.
+    """
+
+    max_cost_usd: str | None
+    max_tokens: int | None
+    price: dict[str, Any] | None = None
+
+    def over(self, earlier: "CeilingsNamed | None") -> "CeilingsNamed":
+        """What holds after this, where there was one before."""
+        if earlier is None:
+            return self
+        kept = dataclasses.asdict(earlier)
+        named = {
+            name: value for name, value in dataclasses.asdict(self).items() if value is not None
+        }
+        return CeilingsNamed(**{**kept, **named})
+
+
+@dataclass(frozen=True, slots=True)
 class Publishing(Entry):
     """Intent: results are about to be written to these files (None: standard output)."""
 

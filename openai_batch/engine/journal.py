@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from typing import Any, Self
 from .. import jsonl
 from ..errors import RunDamaged, StorageError
 from ..files import publish
-from .entries import Entry, ShardPlan, from_fields, to_fields
+from .entries import CeilingsNamed, Entry, ShardPlan, from_fields, to_fields
 from .states import IllegalMove, RunState, advance, begin
 
 SCHEMA_VERSION = 3
@@ -57,7 +57,7 @@ class RunInfo:
     `prices` has, for each model of the requests whose batches have a known price, that price as
     `Price.to_fields` gives it, and `estimate` what the requests were thought to need, as `run
     --dry-run` prints it; both are as they were when the run was planned. `max_cost_usd` and
-    `max_tokens` are ceilings that the user set for all attempts together.
+    `max_tokens` are ceilings that the user set for all attempts together; `resume` may name others.
     """
 
     run_id: str
@@ -89,6 +89,18 @@ class RunInfo:
         """Whether it is of a batch that none of our runs has made."""
         return self.input_sha256 == UNKNOWN_SHA256
 
+    def limited_by(self, named: CeilingsNamed | None) -> "RunInfo":
+        """The same with other ceilings, and another price."""
+        if named is None:
+            return self
+        models = {*self.prices, *([self.model] if self.model else [])}
+        return replace(
+            self,
+            max_cost_usd=named.max_cost_usd or self.max_cost_usd,
+            max_tokens=named.max_tokens or self.max_tokens,
+            prices=dict.fromkeys(models, named.price) if named.price else self.prices,
+        )
+
 
 class Journal:
     """An open journal and the state it stands for."""
@@ -98,14 +110,19 @@ class Journal:
         self._path = path
         self._last_seq = 0
         with _reading(path):
-            self.info = RunInfo(**_parse(self._one("SELECT body FROM run")))
+            self._planned = RunInfo(**_parse(self._one("SELECT body FROM run")))
             rows = connection.execute(
                 "SELECT idx, first_row, rows, size_bytes FROM shard"
             ).fetchall()
         self.plans = [ShardPlan(*row) for row in rows]
         self.state: RunState = begin(self.plans)
-        self.last_at = self.info.created_at
+        self.last_at = self._planned.created_at
         self.refresh()
+
+    @property
+    def info(self) -> RunInfo:
+        """What the run is, with the ceilings and the price that were named since."""
+        return self._planned.limited_by(self.state.ceilings)
 
     @classmethod
     def create(

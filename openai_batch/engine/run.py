@@ -13,11 +13,12 @@ from ..errors import (
     UsageError,
 )
 from ..providers.interface import BatchClient
+from ..requests.price import Price
 from .budget import Budget
 from .ceilings import Ceilings
 from .deliver import Delivery, deliver, record_delivery
 from .driver import Driver, in_phase
-from .entries import Reopened, SendingAllowed
+from .entries import CeilingsNamed, Reopened, SendingAllowed
 from .events import Delivering, FilesDeleted, Finished
 from .failures import failures
 from .harvest import plan_open_rows
@@ -58,14 +59,12 @@ class Run:
         interval_s: float | None = None,
         timeout_s: float | None = None,
         max_in_flight: int | None = None,
-        ceilings: Ceilings | None = None,
         fresh: bool = False,
     ):
         """Take the run's lock and read its journal; calls nobody.
 
         `fresh`: it was planned just now, so that nobody else can have gone on with it.
         `interval_s` fixes the poll interval, `timeout_s` ends the whole drive (both in seconds).
-        Each of `ceilings` holds instead of that which it was planned with.
         Raises RunLocked where another process drives it, RunDamaged where it cannot be read.
         """
         self._stack = contextlib.ExitStack()
@@ -73,7 +72,6 @@ class Run:
         self._provider = provider
         self._interval_s = interval_s
         self._timeout_s = timeout_s
-        self._ceilings = ceilings
         self._fresh = fresh
         self._client: BatchClient | None = None
         self._driver: Driver | None = None
@@ -115,6 +113,25 @@ class Run:
         """
         self._open_client()
 
+    def limit(self, ceilings: Ceilings | None, price: Price | None = None) -> None:
+        """Name other ceilings, for this and every later process, and what a batch costs.
+
+        What is not named stays. Durable on return. Raises CeilingExceeded, and records nothing,
+        where what is still to be sent may pass them.
+        """
+        if ceilings is None and price is None:
+            return
+        limits = ceilings or Ceilings()
+        named = CeilingsNamed(
+            None if limits.cost is None else str(limits.cost),
+            limits.tokens,
+            None if price is None else price.to_fields(),
+        )
+        if not self.settled and self._may_send:
+            info = self.info.limited_by(named.over(self.state.ceilings))
+            Budget(info, self._spool).require_for_rest(self.state)
+        self._journal.append(named, at=self._place.clock.now())
+
     def submit(self) -> None:
         """Hand every shard to the provider once; return as soon as that is done.
 
@@ -128,8 +145,8 @@ class Run:
     def settle(self) -> None:
         """Submit, wait, harvest and retry until every request is accounted for. May be repeated.
 
-        Results are durable on return. Raises CeilingExceeded where ceilings were named for this
-        process that what is still to be sent may pass, GaveUp, OutcomeUnknown, ProviderRefused,
+        Results are durable on return. Raises CeilingExceeded where what is still to be sent may
+        pass what `limit` has named, GaveUp, OutcomeUnknown, ProviderRefused,
         CredentialsRefused; after each of them the run can be resumed.
         """
         if self.settled:
@@ -137,7 +154,7 @@ class Run:
             return
         self._reopen_refused()
         self._require_requests()
-        if self._ceilings and self._may_send:  # what the run was planned with, it keeps anyway
+        if self.state.ceilings and self._may_send:  # what it was planned with, it keeps anyway
             self._budget.require_for_rest(self.state)
         self._drive().drive(settled, may_submit=self._may_send)
 
@@ -219,7 +236,7 @@ class Run:
 
     @property
     def _budget(self) -> Budget:
-        return Budget(self.info, self._spool, self._ceilings)
+        return Budget(self.info, self._spool)
 
     @property
     def _may_send(self) -> bool:
@@ -396,7 +413,6 @@ class Run:
                 interval_s=self._interval_s,
                 timeout_s=self._timeout_s,
                 max_in_flight=self._max_in_flight,
-                ceilings=self._ceilings,
                 look_first=not self._fresh,
             )
         return self._driver

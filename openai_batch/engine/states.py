@@ -13,6 +13,7 @@ from .entries import (
     BatchCreated,
     BatchSeen,
     CancelRequested,
+    CeilingsNamed,
     CreateRejected,
     CreateStarted,
     Delivered,
@@ -127,6 +128,8 @@ class RunState:
     spool_removed: bool = False
     remote_deletion_began: bool = False
     remote_files_deleted: bool = False
+    ceilings: CeilingsNamed | None = None
+    """What the user has named since the run was planned, the last of each."""
 
     def in_order(self) -> list[Shard]:
         """Every shard, by its rows."""
@@ -194,6 +197,16 @@ def _fresh(plan: ShardPlan) -> Shard:
     return Shard(plan, (Attempt(1, plan.rows, plan.size_bytes),))
 
 
+def _towards_delivery(state: RunState, entry: Publishing | Delivered | SpoolRemoved) -> RunState:
+    match entry:
+        case Publishing():
+            return dataclasses.replace(state, publishing=entry)
+        case Delivered():
+            return dataclasses.replace(state, delivered=entry)
+        case SpoolRemoved():
+            return dataclasses.replace(state, spool_removed=True)
+
+
 def advance(state: RunState, entry: Entry) -> RunState:
     """The state after `entry`. Raises IllegalMove where `entry` cannot happen in `state`."""
     match entry:
@@ -214,12 +227,10 @@ def advance(state: RunState, entry: Entry) -> RunState:
                 remote_deletion_began=False,
                 remote_files_deleted=False,
             )
-        case Publishing():
-            return dataclasses.replace(state, publishing=entry)
-        case Delivered():
-            return dataclasses.replace(state, delivered=entry)
-        case SpoolRemoved():
-            return dataclasses.replace(state, spool_removed=True)
+        case CeilingsNamed():
+            return dataclasses.replace(state, ceilings=entry.over(state.ceilings))
+        case Publishing() | Delivered() | SpoolRemoved():
+            return _towards_delivery(state, entry)
         case RemoteDeletionStarted():
             return dataclasses.replace(state, remote_deletion_began=True)
         case RemoteFilesDeleted():

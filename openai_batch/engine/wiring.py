@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from ..poller import Poller
 from ..providers.interface import BatchClient
 from .budget import Budget
-from .ceilings import Ceilings
 from .driver import Driver
 from .journal import Journal
 from .patience import Patience
@@ -28,7 +27,6 @@ def driver_for(
     interval_s: float | None,
     timeout_s: float | None,
     max_in_flight: int | None,
-    ceilings: Ceilings | None,
     look_first: bool,
 ) -> Driver:
     """A driver for a run whose lock is held, by what the provider can do."""
@@ -39,7 +37,7 @@ def driver_for(
     receipts = Receipts(
         journal,
         spool,
-        budget=Budget(journal.info, spool, ceilings),
+        budget=Budget(journal.info, spool),
         clock=clock,
         tell=place.on_event,
         poller=poller,

@@ -166,10 +166,11 @@ def test_a_ceiling_of_resume_holds_under_both_its_names(
 
 def test_resume_does_not_ignore_what_a_run_is_planned_with(nobody: Cli) -> None:
     """It says that it cannot be changed any more."""
-    ended = nobody("run", "--resume", "run_1", "--max-requests", "1", "--price-in", "2")
+    ended = nobody("run", "--resume", "run_1", "--max-requests", "1", "--shard-requests", "2")
     assert ended.code == 2
     assert ended.stderr == (
-        "openai-batch: --resume goes on as it was planned, without --max-requests, --price-in\n"
+        "openai-batch: --resume goes on as it was planned, without --shard-requests, "
+        "--max-requests\n"
     )
 
 

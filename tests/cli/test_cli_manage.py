@@ -97,7 +97,8 @@ def test_retry_makes_a_new_run_of_the_failed_requests(cli: Cli) -> None:
     printed = cli("retry", run_id, "--print")
     assert printed.code == 0
     assert [json.loads(line) for line in printed.stdout.splitlines()] == requests[3:]
-    (rehearsed,) = cli("retry", run_id, "--dry-run").records
+    record = json.dumps(cli("status", run_id).records[0]).encode()
+    (rehearsed,) = cli("retry", "-", "--dry-run", stdin=record).records
     assert (rehearsed["object"], rehearsed["requests"]) == ("dry_run", 2)
     refused = cli("retry", run_id, "--max-tokens", "1000000")
     assert (refused.code, len(cli("list").records)) == (5, 1)  # its answer has no ceiling

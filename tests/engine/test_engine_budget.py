@@ -124,9 +124,10 @@ def test_a_cancelled_run_goes_on_within_its_ceiling(bench: Bench) -> None:
         run.allow_sending()
     assert str(raised.value) == (
         f"nothing of {run_id} is sent again: that may cost up to $0.000928, and up to $0.001856 of "
-        f"--max-cost $0.001856 may be used; give `openai-batch resume {run_id}` a higher ceiling"
+        "--max-cost $0.001856 may be used"
     )
-    with bench.open(run_id, ceilings=Ceilings(cost=Decimal(1))) as run:
+    with bench.open(run_id) as run:
+        run.limit(Ceilings(cost=Decimal(1)))
         run.allow_sending()
         run.settle()
     assert outcome(bench.deliver(run_id)) == [("r1", "200"), ("r2", "200")]
@@ -138,12 +139,11 @@ def test_a_ceiling_named_later_holds_for_what_is_unsent(bench: Bench) -> None:
     run_id = bench.plan(requests(3), price=PRICE, shard_requests=1, max_in_flight=2)
     with bench.open(run_id) as run:
         run.step()
-    later = bench.open(run_id, ceilings=Ceilings(tokens=299))
-    with later as run, pytest.raises(CeilingExceeded) as raised:
-        run.settle()
+    with bench.open(run_id) as run, pytest.raises(CeilingExceeded) as raised:
+        run.limit(Ceilings(tokens=299))
     assert str(raised.value) == (
         f"nothing more of {run_id} is sent: that may take up to 100 tokens, and up to 200 tokens "
-        f"of --max-tokens 299 may be used; give `openai-batch resume {run_id}` a higher ceiling"
+        "of --max-tokens 299 may be used"
     )
     assert bench.server.calls["create"] == 2
 
@@ -152,9 +152,42 @@ def test_a_ceiling_that_is_not_named_stays(bench: Bench) -> None:
     """Another limit on tokens leaves that on money as it was."""
     bench.server.behaviours = [answers(success("r1"), success("r2"), failure("r3", 500))]
     run_id = bench.plan(requests(3), price=PRICE, ceilings=Ceilings(cost=Decimal("0.0028")))
-    bench.settle(run_id, ceilings=Ceilings(tokens=10**9))
+    with bench.open(run_id) as run:
+        run.limit(Ceilings(tokens=10**9))
+    bench.settle(run_id)
     assert bench.server.calls["create"] == 1
     assert "--max-cost $0.0028" in warnings(bench)[0]
+
+
+def test_a_ceiling_that_was_named_is_remembered(bench: Bench) -> None:
+    """By every later process, until another is named; one that is refused leaves no trace."""
+    run_id = bench.plan(requests(3), price=PRICE, shard_requests=1, max_in_flight=1)
+    bench.server.behaviours = [stays]
+    with bench.open(run_id) as run:
+        run.step()
+        run.limit(Ceilings(cost=Decimal("0.003")))
+        with pytest.raises(CeilingExceeded):
+            run.limit(Ceilings(cost=Decimal("0.002")))
+    record = bench.record(run_id)
+    assert (record["max_cost_usd"], "max_tokens" in record) == (0.003, False)
+    with bench.open(run_id) as run:
+        run.limit(Ceilings(tokens=300))
+    assert (bench.record(run_id)["max_cost_usd"], bench.record(run_id)["max_tokens"]) == (
+        0.003,
+        300,
+    )
+
+
+def test_a_price_can_be_named_later(bench: Bench) -> None:
+    """Without one, no ceiling on money can be kept, and it is said how to give one."""
+    run_id = bench.plan(requests(1))
+    with bench.open(run_id) as run:
+        with pytest.raises(CeilingExceeded, match="--max-cost cannot be kept: no price of batches"):
+            run.limit(Ceilings(cost=Decimal(10**6)))
+        run.limit(Ceilings(cost=Decimal(1)), PRICE)
+        bench.server.behaviours = [answers(used("r1", 2))]
+        run.settle()
+    assert bench.record(run_id)["cost_usd"] == pytest.approx(0.000028)
 
 
 def test_what_was_given_up_may_have_been_paid(bench: Bench) -> None:

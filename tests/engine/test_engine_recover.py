@@ -661,7 +661,9 @@ def test_no_ceiling_hides_what_was_sent_again_elsewhere(
     """What exists is paid already: it is fetched whatever is left to be spent."""
     record = sent_again(bench)
     run_id = elsewhere.recover(record)
-    elsewhere.here.settle(run_id, ceilings=ceilings)
+    with elsewhere.here.open(run_id) as run:
+        run.limit(ceilings)
+        run.settle()
     assert outcome(elsewhere.here.deliver(run_id)) == ALL_200[:4]
     assert bench.server.calls["create"] == 2
 

@@ -12,6 +12,7 @@ from openai_batch.engine.entries import (
     BatchCreated,
     BatchSeen,
     CancelRequested,
+    CeilingsNamed,
     CreateRejected,
     CreateStarted,
     Delivered,
@@ -190,6 +191,14 @@ def test_what_concerns_the_whole_run_is_remembered() -> None:
     assert state.delivered == Delivered("o", None)
 
 
+def test_what_is_named_last_holds() -> None:
+    """And what is not named again stays."""
+    state = begin([PLAN])
+    for entry in (CeilingsNamed("1", 9), CeilingsNamed(None, 8), CeilingsNamed("2", None)):
+        state = advance(state, entry)
+    assert state.ceilings == CeilingsNamed("2", 8)
+
+
 EVERY_KIND = [
     *EVERY_ENTRY,
     ShardSplit(1, (ShardPlan(2, 0, 5, 500), ShardPlan(3, 5, 5, 500))),
@@ -198,6 +207,7 @@ EVERY_KIND = [
     Delivered("o", None),
     SpoolRemoved(),
     SendingAllowed(),
+    CeilingsNamed("2.50", 900, {"input": ["1"]}),
     DuplicateFound(1, 1, "batch_1", "batch_2", runs=True),
     DuplicateClosed(1, 1, "batch_2"),
     RemoteDeletionStarted(),

@@ -92,7 +92,7 @@ def test_the_standard_price_is_never_passed_for_one_of_batches(
     ("model", "api_url"),
     [
         ("gpt-nobody-made", OPENAI),
-        ("gpt-4o-mini", "http://127.0.0.1:8000/v1"),
+        ("gpt-4o-mini", "http://gateway:8000/v1"),
         ("meta-llama/Meta-Llama-3-8B-Instruct", "https://api.parasail.io/v1"),
     ],
 )
