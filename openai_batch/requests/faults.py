@@ -2,6 +2,7 @@
 
 import json
 import re
+import reprlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def shown(value: object, limit: int = 60) -> str:
     try:
         text = repr(value)
     except RecursionError:
-        text = f"a {type(value).__name__} nested too deeply"
+        text = reprlib.repr(value)  # a parser takes deeper ones
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from .faults import shown
@@ -13,6 +14,8 @@ _NAME_WORDS = "1 to 64 of a-z, A-Z, 0-9, _ and -"
 _FORMATS = ("text", "json_object", "json_schema")
 _CHAT_TOOLS = ("function", "custom")
 _CHOICES = ("none", "auto", "required")
+_STORED = ("prompt", "conversation", "previous_response_id")
+"""Fields of a response that may bring tools with them, which nobody here can see."""
 
 
 def chat_format_flaws(body: dict[str, Any]) -> Iterator[Flaw]:
@@ -65,15 +68,13 @@ _NEVER_SAYS_JSON = 'never say "json", which `json_object` asks for; say it in on
 
 def says_json(value: Any) -> bool:
     """Whether the word stands in any text within `value`, in capitals or not."""
-    open_values = [value]  # no recursion: JSON may be nested deeper than that goes
-    while open_values:
-        one = open_values.pop()
-        if isinstance(one, str) and "json" in one.lower():
-            return True
-        if isinstance(one, dict):
-            open_values += one.values()
-        elif isinstance(one, list):
-            open_values += one
+    values = [value]  # not by recursion: parsers take values nested deeper than Python's stack
+    for one in values:
+        if isinstance(one, str):
+            if "json" in one.lower():
+                return True
+        elif isinstance(one, list | dict):
+            values += one.values() if isinstance(one, dict) else one
     return False
 
 
@@ -170,17 +171,35 @@ def _choice_flaws(body: dict[str, Any], *, nested: bool) -> Iterator[Flaw]:
         if not isinstance(name, str):
             place = "tool_choice.function.name" if nested else "tool_choice.name"
             yield place, "is missing; name one of `tools`"
-        elif body.get("prompt") is None and name not in _function_names(body, nested=nested):
+        elif name not in _function_names(body, nested=nested) and (nested or _has_all_tools(body)):
             yield "tool_choice", f"names {shown(name)}, which is not among `tools`"
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+def chooses_elsewhere(body: dict[str, Any]) -> bool:
+    """Whether a response shall call a function that does not stand in `tools`."""
+    choice = body.get("tool_choice")
+    if not isinstance(choice, dict) or choice.get("type") != "function":
+        return False
+    name = choice.get("name")
+    return isinstance(name, str) and name not in _function_names(body, nested=False)
+
+
+def _has_all_tools(body: dict[str, Any]) -> bool:
+    """Whether those in `tools` are all that a response has."""
+    stored = any(body.get(name) is not None for name in _STORED)
+    return not (stored or any("tools" in item for item in _objects(body.get("input"))))
 
 
 def _function_names(body: dict[str, Any], *, nested: bool) -> set[str]:
-    tools = list(_objects(body.get("tools")))
-    tools += [inner for tool in tools for inner in _objects(tool.get("tools"))]  # of a namespace
-    found = ((tool.get("function") if nested else tool) for tool in tools)
+    tools = _objects(body.get("tools"))
+    if nested:
+        found = [tool.get("function") for tool in tools]
+    else:
+        spaces = [_objects(tool.get("tools")) for tool in tools]
+        found = [*tools, *chain.from_iterable(spaces)]
     names = (one.get("name") for one in found if isinstance(one, dict))
     return {name for name in names if isinstance(name, str)}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -60,9 +60,9 @@ def input_flaws(items: list[Any], strict: bool) -> Iterator[Flaw]:
 
 
 def _is_reference(item: dict[str, Any]) -> bool:
-    """Whether it only names an item of before, whose type need not be said."""
+    """Whether an item names another by its id, for which it may leave out its type."""
     said = (item.get(name) for name in ("type", "role", "content"))
-    return isinstance(item.get("id"), str) and all(one is None for one in said)
+    return isinstance(item.get("id"), str) and not any(one is not None for one in said)
 
 
 def _lenient_flaws(where: str, message: dict[str, Any]) -> Iterator[Flaw]:

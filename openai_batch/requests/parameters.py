@@ -176,6 +176,7 @@ _PAINTING = {
     "complexity": _TEXT,
     "frame_count": _WHOLE,
     "frame_duration_ms": _WHOLE,
+    "model": _TEXT,
     "moderation": _TEXT,
     "n": _IMAGES,
     "output_compression": Parameter((int,), 0, 100),
@@ -236,6 +237,7 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         "encoding_format": Parameter((str,), choices=("float", "base64")),
         "user": _TEXT,
     },
+    "/moderations": {"model": _TEXT},
     "/images/generations": {**_PAINTING, "style": _TEXT},
     "/images/edits": {**_PAINTING, "input_fidelity": _TEXT},
 }
@@ -249,8 +251,9 @@ _ALSO_KNOWN: dict[str, tuple[str, ...]] = {
     ),
     "/completions": ("model", "prompt", "stream", "stream_options"),
     "/embeddings": ("input", "model"),
-    "/images/generations": ("model", "prompt", "stream"),
-    "/images/edits": ("image", "images", "markup", "mask", "model", "prompt", "stream"),
+    "/moderations": ("input",),
+    "/images/generations": ("prompt", "stream"),
+    "/images/edits": ("image", "images", "markup", "mask", "prompt", "stream"),
 }
 
 KNOWN: Mapping[str, frozenset[str]] = {

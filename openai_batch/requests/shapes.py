@@ -6,13 +6,14 @@ look decides.
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache, reduce
+from itertools import takewhile
 from operator import attrgetter, or_
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 from .bodies import MOST_EMBEDDED
-from .endpoints import FIELD_TYPES, path_of
+from .endpoints import FIELD_TYPES, endpoint_of, path_of
 from .messages import CHAT_ROLES, INPUT_ROLES
 from .parameters import PARAMETERS, WHOLLY_LOOKED_AT, Parameter
 
@@ -37,9 +38,9 @@ class Outline(NamedTuple):
     content: str
     """How that stands there: see `content_of`."""
     others: tuple[str, ...]
-    """Further required fields, all texts."""
+    """Further required fields."""
     names: frozenset[str]
-    """Fields that may be there or not."""
+    """Fields that may be there or not, as far as the above leaves them open."""
     strict: bool
 
 
@@ -100,19 +101,19 @@ def content_of(field: str, value: Any) -> str:
 @lru_cache(maxsize=64)
 def shape(outline: Outline) -> Shape | None:
     """What reads requests of this outline; None where a name is beyond what decoders take."""
-    names = sorted(outline.names)
+    null = _null(outline)
+    names = sorted(outline.names - null - {outline.field, *outline.others, "model"})
     if not all(map(_is_plain, (outline.url, outline.model or "", *names))):
         return None
     path = path_of(outline.url)
     whole = WHOLLY_LOOKED_AT.get(path, frozenset()) | {"stream", "stream_options"}
     known = PARAMETERS.get(path, {})
     fields: list[Any] = [(outline.field, _payload(outline, path))]
-    fields += [(name, _TEXT) for name in outline.others]
-    if outline.model is None:
-        fields.append(("model", None, None))
-    else:
+    fields += [(name, _required(name, path)) for name in outline.others]
+    if outline.model is not None:
         named = _TEXT if outline.model == ANY_MODEL else Literal[outline.model]
         fields.append(("model", named))
+    fields += [(name, None, None) for name in sorted(null)]
     attributes = {name: f"p{number}" for number, name in enumerate(names)}
     for name, attribute in attributes.items():
         if name in whole or name not in known:
@@ -149,6 +150,17 @@ def shape(outline: Outline) -> Shape | None:
     )
 
 
+def _null(outline: Outline) -> set[str]:
+    """Fields that would change what the request is about, or its model, were they not null."""
+    settled = {outline.field, *outline.others}
+    settled |= {"model"} if outline.model is not None else set()
+    null = {"model"} - settled
+    endpoint = endpoint_of(outline.url)
+    for group in endpoint.required if endpoint else ():
+        null.update(takewhile(lambda name: name not in settled, group))
+    return null
+
+
 def _is_plain(name: str) -> bool:
     return name.isascii() and name.isprintable() and not {'"', "\\"} & set(name)
 
@@ -160,12 +172,20 @@ def _payload(outline: Outline, path: str) -> Any:
         return str if outline.content == "text" else _items(outline)
     if path == "/embeddings" and outline.strict:
         return _embedded(outline.content)
-    forms: dict[type, Any] = {
+    return _required(outline.field, path)
+
+
+def _required(name: str, path: str) -> Any:
+    """What a required field may be where it is not looked into."""
+    types: dict[type, Any] = {
         str: _TEXT,
-        list: Annotated[list[Any] if outline.field == "input" else list[msgspec.Raw], _FILLED],
+        list: Annotated[list[Any] if name == "input" else list[msgspec.Raw], _FILLED],
         dict: Annotated[dict[str, msgspec.Raw], _FILLED],
     }
-    return reduce(or_, (forms[form] for form in FIELD_TYPES.get(outline.field, (str, list))))
+    forms = FIELD_TYPES.get(name, (str, list))
+    if parameter := PARAMETERS.get(path, {}).get(name):
+        forms = parameter.forms  # some are parameters beside another field, and narrower
+    return reduce(or_, map(types.__getitem__, forms))
 
 
 def _messages(outline: Outline) -> Any:

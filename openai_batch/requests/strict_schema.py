@@ -4,6 +4,7 @@ Rules and figures are those of its guide (Structured Outputs, "Supported schemas
 out is what only fine-tuned models refuse, and what was refused once and may be taken by now.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,7 @@ _REFUSED = (
 _SAYS_WHAT = ("type", "$ref", "anyOf", "enum", "const", *_REFUSED)
 _DEEPEST = 100
 """Steps into a schema after which nobody looks any more: it has faults enough by then."""
+_INDEX = re.compile(r"[0-9]{1,9}\Z")  # of thousands of digits Python makes no number
 _DEFINITIONS = ("$defs", "definitions")
 
 Flaw = tuple[str, str]
@@ -120,7 +122,7 @@ class _Walk:
         found: Any = self._root
         for step in reference.split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list) and name in map(str, range(len(found))):
+            if isinstance(found, list) and _INDEX.match(name) and int(name) < len(found):
                 found = found[int(name)]
             elif isinstance(found, dict) and name in found:
                 found = found[name]

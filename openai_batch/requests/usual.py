@@ -8,7 +8,7 @@ from .. import jsonl
 from ..blocks import Unreadable, decode_block
 from .attachments import image_fault
 from .endpoints import Kind, endpoint_of, given, path_of
-from .formats import says_json, wants_word_json
+from .formats import chooses_elsewhere, says_json, wants_word_json
 from .parameters import EXCLUSIVE
 from .shapes import ANY_MODEL, Image, InputImage, Outline, Shape, content_of, shape
 
@@ -52,16 +52,18 @@ class Usual:
     def remember(self, request: dict[str, Any], content: bytes) -> Checked:
         """Take the shape of a request that a closer look has passed."""
         url, body = request["url"], request["body"]
-        model = body.get("model") if isinstance(body.get("model"), str) else None
+        named = body.get("model")
+        model = named if named and isinstance(named, str) else None
         endpoint = endpoint_of(url)
         if url != self._url:
             self._url, self._names = url, frozenset()
             self._counts_inputs = endpoint is not None and Kind.EMBEDDING in endpoint.kinds
             self._forget()
         names = [given(group, body) for group in (endpoint.required if endpoint else ())]
-        *others, self._field = [name for name in names if name and name != "model"] or [""]
+        about = dict.fromkeys(name for name in names if name and name != "model")
+        *others, self._field = about or [""]
         self._shape = self._shape_of(body, model, tuple(others)) if self._field else None
-        if self._shape is not None:
+        if self._shape is not None and not (self._strict and chooses_elsewhere(body)):
             self._pass(self._shape, content, self._strict and wants_word_json(body))
         inputs = _count_inputs(body.get("input")) if self._counts_inputs else 1
         return Checked([request["custom_id"]], url, [model] if model else [], inputs)
@@ -69,8 +71,7 @@ class Usual:
     def _shape_of(
         self, body: dict[str, Any], model: str | None, others: tuple[str, ...]
     ) -> Shape | None:
-        required = {self._field, *others, "model"}
-        optional = body.keys() - required
+        optional = body.keys() - {self._field, *others, "model"}
         exclusive = EXCLUSIVE.get(path_of(self._url), frozenset())
         if exclusive <= optional and exclusive:
             return None  # one of them is null, and no type says that it must be
@@ -81,16 +82,7 @@ class Usual:
         if content == "messages" and self._shape is not None and self._shape.has_parts:
             content = "parts"  # which may be missing
         return shape(
-            # What one request is about may stand in another beside what that is about.
-            Outline(
-                self._url,
-                models,
-                self._field,
-                content,
-                others,
-                self._names - required,
-                self._strict,
-            )
+            Outline(self._url, models, self._field, content, others, self._names, self._strict)
         )
 
     def _pass(self, known: Shape, content: bytes, wants_json: bool) -> None:

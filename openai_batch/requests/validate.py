@@ -195,9 +195,6 @@ class Validator:
                     f"model is {shown(model)}, but line {first_line} has {shown(first_model)}; "
                     "this provider takes one model a batch: send the others as a run of their own",
                 )
-        elif model is not None and not isinstance(model, str) and not missing:
-            message = f"model is {shown(model)}; it must be the name of a model, or left out"
-            yield "invalid_request", "body.model", message
         if endpoint is not None:
             told = {param for _, param, _ in missing}
             for name, message in body_flaws(endpoint, body, strict=self._rules.strict_parameters):

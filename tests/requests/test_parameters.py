@@ -10,6 +10,7 @@ from openai.types import (
     embedding_create_params,
     image_edit_params,
     image_generate_params,
+    moderation_create_params,
 )
 from openai.types.chat import completion_create_params as chat_create_params
 from openai.types.responses import response_create_params
@@ -24,6 +25,7 @@ SDK: dict[str, Any] = {
     "/responses": response_create_params.ResponseCreateParamsNonStreaming,
     "/completions": completion_create_params.CompletionCreateParamsNonStreaming,
     "/embeddings": embedding_create_params.EmbeddingCreateParams,
+    "/moderations": moderation_create_params.ModerationCreateParams,
     "/images/generations": image_generate_params.ImageGenerateParamsNonStreaming,
     "/images/edits": image_edit_params.ImageEditParamsNonStreaming,
 }
@@ -32,6 +34,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "/responses": {"model": "m", "input": "x"},
     "/completions": {"model": "m", "prompt": "x"},
     "/embeddings": {"model": "m", "input": "x"},
+    "/moderations": {"input": "x"},
     "/images/generations": {"model": "m", "prompt": "x"},
     "/images/edits": {"model": "m", "prompt": "x"},
 }

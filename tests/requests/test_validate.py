@@ -423,9 +423,102 @@ def test_a_quick_look_passes_no_more_than_a_close_one(line: dict[str, Any]) -> N
         assert after[1] == first[0]
 
 
-# --- what a review has found --------------------------------------------------------------------
-
 STRICT = Rules(strict_parameters=True)
+
+
+def response(**fields: Any) -> dict[str, Any]:
+    """A request for a response to "x", but for `fields` (None takes a field away)."""
+    body = {"model": "gpt-5", "input": "x"} | fields
+    whole = {name: value for name, value in body.items() if value is not None}
+    return request(url="/v1/responses", body=whole)
+
+
+LOOK = {"type": "function", "name": "look"}
+SPACE = {"type": "namespace", "name": "crm", "description": "x", "tools": [LOOK]}
+OUTPUT = {"type": "tool_search_output", "tools": [LOOK]}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [LOOK]},
+        {"tools": [SPACE]},
+        {"prompt": {"id": "pmpt_1"}},
+        {"previous_response_id": "resp_1"},
+        {"conversation": "conv_1", "tools": [{"type": "web_search"}]},
+        {"input": [{"role": "user", "content": "x"}, OUTPUT]},
+        {"input": [{"type": "additional_tools", "role": "developer", "tools": [SPACE]}]},
+    ],
+)
+def test_a_tool_may_come_from_elsewhere(fields: dict[str, Any]) -> None:
+    """A function that must be called is one of a namespace, or of what is stored or found."""
+    assert check(response(**fields, tool_choice=LOOK), rules=STRICT)[1] == []
+
+
+def test_a_tool_from_elsewhere_is_looked_for_in_every_request() -> None:
+    """What a stored prompt has is not what a request without one has."""
+    other = {"type": "function", "name": "other"}
+    stored = response(tools=[other], tool_choice=LOOK, prompt={"id": "pmpt_1"})
+    bare = response(tools=[other], tool_choice=LOOK)
+    faults = check(stored, stored, bare, rules=STRICT)[1]
+    assert [(fault.param, fault.line) for fault in faults] == [("body.tool_choice", 12)]
+
+
+def test_an_item_may_be_a_reference() -> None:
+    """Whether or not it says so; one that says more is a message."""
+    items = [{"id": "msg_1"}, {"id": "msg_2", "type": None}, {"id": "m", "type": "item_reference"}]
+    assert check(response(input=items), rules=STRICT)[1] == []
+    (fault,) = check(response(input=[{"id": "msg_1", "role": "user"}]), rules=STRICT)[1]
+    assert fault.param == "body.input[0].content"
+
+
+def deep(levels: int, inner: bytes) -> bytes:
+    return b"[" * levels + inner + b"]" * levels
+
+
+def line_of(url: str, body: bytes) -> bytes:
+    return b'{"custom_id":"a","method":"POST","url":"/v1%s","body":{"model":"m",%s}}' % (
+        url.encode(),
+        body,
+    )
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_is_nested_deeply_is_read(strict: bool) -> None:
+    """JSON that a parser takes is checked, however deep its values lie."""
+    body = b'"response_format":{"type":"json_object"},"messages":[{"role":"tool",%s,"x":%s}]'
+    said = line_of(
+        "/chat/completions", body % (b'"tool_call_id":"1","content":""', deep(900, b'"json"'))
+    )
+    assert check(said, said, rules=Rules(strict_parameters=strict))[1] == []
+    hot = b'"messages":[{"role":"user","content":"x"}],"temperature":' + deep(1000, b"1")
+    (fault,) = check(line_of("/chat/completions", hot), rules=Rules(strict_parameters=strict))[1]
+    assert fault.param == "body.temperature"
+    assert "[[[[[[" in fault.message
+    assert len(fault.message) < 200
+
+
+def test_a_reference_may_count_to_any_number() -> None:
+    """A schema's `$ref` to an item beyond all others is a fault, whatever its digits."""
+    far = {"$ref": "#/anyOf/" + "9" * 5000}
+    schema = {
+        "type": "object",
+        "anyOf": [],
+        "properties": {"a": far, "b": {"$ref": "#/required/1"}},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    }
+    text = {"format": {"type": "json_schema", "name": "x", "strict": True, "schema": schema}}
+    params = [fault.param for fault in check(response(text=text), rules=STRICT)[1]]
+    assert params == [
+        "body.text.format.schema.anyOf",
+        "body.text.format.schema.properties.a.$ref",
+    ]
+
+
+# --- odd requests -------------------------------------------------------------------------------
+
+STRICTEST = Rules(strict_parameters=True)
 
 
 @pytest.mark.parametrize(
@@ -456,7 +549,7 @@ def test_what_one_request_is_about_may_be_a_detail_of_another(
 ) -> None:
     """The same field is required here and optional there, and no line is a surprise."""
     lines = [request(url=url, body=body) for body in bodies * 3]
-    checked, faults = check(*lines, rules=STRICT)
+    checked, faults = check(*lines, rules=STRICTEST)
     assert (faults, None in checked) == ([], False)
 
 
@@ -470,42 +563,9 @@ def test_a_model_is_compared_where_it_need_not_be_named() -> None:
         {"input": "x", "model": 7},
     ]
     lines = [request(url="/v1/moderations", body=body) for body in bodies]
-    checked, faults = check(*lines, rules=STRICT)
+    checked, faults = check(*lines, rules=STRICTEST)
     assert [one.models if one else None for one in checked] == [[], [], ["B"], None, None]
     assert [(fault.code, fault.line) for fault in faults] == [
         ("mismatched_model", 13),
         ("invalid_request", 14),
-    ]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {
-            "model": "m",
-            "input": "x",
-            "tools": [{"type": "namespace", "tools": [{"type": "function", "name": "f"}]}],
-            "tool_choice": {"type": "function", "name": "f"},
-        },
-        {"model": "m", "prompt": {"id": "p"}, "tool_choice": {"type": "function", "name": "f"}},
-        {"model": "m", "input": [{"id": "msg_1"}]},
-    ],
-)
-def test_what_stands_elsewhere_is_not_missing(body: dict[str, Any]) -> None:
-    """Tools of a namespace or a stored prompt, and an item that is only referred to."""
-    assert check(request(url="/v1/responses", body=body), rules=STRICT)[1] == []
-
-
-@pytest.mark.parametrize("strict", [True, False])
-def test_nothing_is_nested_too_deeply_to_be_checked(strict: bool) -> None:
-    """What a parser can read is accepted or a fault, and never an error of ours."""
-    deep = b"[" * 900 + b"]" * 900
-    body = b'{"model":"m","messages":[{"role":"user","content":"json","x":%s}],%s}'
-    line = b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":%s}'
-    rules = Rules(strict_parameters=strict)
-    form = b'"response_format":{"type":"json_object"}'
-    assert check(line % (body % (deep, form)), rules=rules)[1] == []
-    faults = check(line % (body % (b"1", b'"temperature":' + deep)), rules=rules)[1]
-    assert [(fault.code, fault.param) for fault in faults] == [
-        ("invalid_request", "body.temperature")
     ]
