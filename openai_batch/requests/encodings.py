@@ -95,15 +95,17 @@ def _vocabulary(encoding: str) -> Callable[[str], int] | None:
         return None
     encode = Tokenizer.from_pretrained(encoding).encode_ordinary
 
-    def count(text: str) -> int:
-        if len(text) > _PIECE:
-            pieces = range(0, len(text), _PIECE)
-            return sum(count(text[start : start + _PIECE]) for start in pieces)
+    def count_piece(text: str) -> int:
         # What looks like a special token (`<|endoftext|>`) is text in a request, hence `ordinary`.
         try:
             return len(encode(text))
         except UnicodeEncodeError:  # a lone surrogate, which JSON allows
             return len(encode(text.encode("utf-8", "replace").decode()))
+
+    def count(text: str) -> int:
+        if len(text) <= _PIECE:
+            return count_piece(text)
+        return sum(count_piece(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
 
     return count
 

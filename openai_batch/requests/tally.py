@@ -24,11 +24,10 @@ _PER_CHOICE = 3
 class Tally:
     """Adds up one request. A value that no valid body has adds nothing, and nothing raises."""
 
-    __slots__ = ("_count", "_counter", "_slack", "exact", "tokens", "uncounted")
+    __slots__ = ("_counter", "_slack", "exact", "tokens", "uncounted")
 
     def __init__(self, counter: TextCounter):
         self._counter = counter
-        self._count = self._count_exactly if counter.exact else self._count_loosely
         self._slack = 0
         self.exact = counter.exact
         self.tokens = 0
@@ -44,8 +43,8 @@ class Tally:
         """
         return self.tokens + self._slack
 
-    def _count_exactly(self, text: str) -> int:
-        return self._counter.count(text)
+    def _count(self, text: str) -> int:
+        return self._counter.count(text) if self._counter.exact else self._count_loosely(text)
 
     def _count_loosely(self, text: str) -> int:
         found = self._counter.count(text)
