@@ -134,7 +134,8 @@ def _chat_parts_flaws(where: str, parts: list[Any], role: Any) -> Iterator[Flaw]
             yield from _unknown_part(place, part, kind)
             continue
         if kind == "image_url" and role not in ("user", None):
-            yield place, f"is an image, which only messages of the user may hold, not of {role}"
+            of = shown(role)
+            yield place, f"is an image, which only messages of the user may hold, not of {of}"
         yield from _part_flaws(place, part, known)
 
 

@@ -498,6 +498,16 @@ def test_what_is_nested_deeply_is_read(strict: bool) -> None:
     assert len(fault.message) < 200
 
 
+def test_a_role_may_be_nested_deeply() -> None:
+    """Beside an image, too, a role that is a list of lists is a fault and quoted in short."""
+    image = b'[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]'
+    body = b'"messages":[{"role":%s,"content":%s}]' % (deep(1000, b"1"), image)
+    faults = check(line_of("/chat/completions", body), rules=STRICT)[1]
+    params = [fault.param for fault in faults]
+    assert params == ["body.messages[0].role", "body.messages[0].content[0]"]
+    assert all(len(fault.message) < 250 for fault in faults)
+
+
 def test_a_reference_may_count_to_any_number() -> None:
     """A schema's `$ref` to an item beyond all others is a fault, whatever its digits."""
     far = {"$ref": "#/anyOf/" + "9" * 5000}
