@@ -109,7 +109,7 @@ complete -c openai-batch -n '__openai_batch_at \'\'' -l version -d 'Show the ver
 complete -c openai-batch -n '__openai_batch_at \'\'' -s h -l help -d 'Show this message and exit.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a example-prompts -d 'Write example prompts that `create` takes as they are.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a create -d 'Make requests out of prompts, one a line.'
-complete -c openai-batch -n '__openai_batch_at \'\'' -a validate -d 'Check requests as their provider does, and print what they hold.'
+complete -c openai-batch -n '__openai_batch_at \'\'' -a validate -d 'Check requests by their provider\'s rules, and print what they hold.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a run -d 'Send requests and bring every result back.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a status -d 'Ask how runs are, and print a record each.'
 complete -c openai-batch -n '__openai_batch_at \'\'' -a download -d 'Fetch results of what has ended, in input order.'

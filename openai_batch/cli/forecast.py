@@ -19,7 +19,8 @@ def forecast(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "endpoint", ", ".join(endpoints) or "-"
     yield "model" if len(models) == 1 else "models", ", ".join(map(str, models)) or "-"
     if "tokens" in record:
-        yield "tokens", _tokens(record["tokens"])
+        rest = ", without the lines that have faults" if record["faults"] else ""
+        yield "tokens", _tokens(record["tokens"]) + rest
         yield from _cost(record)
     for code, found in record["faults"].items():
         yield "faults", _fault(code, found["count"], found["lines"])

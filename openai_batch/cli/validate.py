@@ -23,11 +23,12 @@ def validate(
     quiet: options.Quiet = False,
     state_dir: options.StateDir = None,
 ) -> int:
-    """Check requests as their provider does, and print what they hold.
+    """Check requests by their provider's rules, and print what they hold.
 
     Every fault of every line is told on standard error; the record counts them by code. Nothing is
-    sent, and no key is needed. `run` does the same before it sends anything, and `run --dry-run`
-    also says how many tokens and how much money a run needs.
+    sent, and no key is needed; what a single model refuses, only the provider knows. `run` does the
+    same before it sends anything, and `run --dry-run` also says how many tokens and how much money
+    a run needs.
 
     \b
     openai-batch validate requests.jsonl

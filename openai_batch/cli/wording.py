@@ -87,7 +87,17 @@ def spending(record: Mapping[str, Any]) -> str:
     if cost is not None:
         beside = "; ".join(_beside(record))
         told.append(f"{money(cost)} ({beside})" if beside else money(cost))
-    return ", ".join(told)
+    return ", ".join((*told, *_above(record)))
+
+
+def _above(record: Mapping[str, Any]) -> Iterator[str]:
+    """The ceilings that a run has passed all the same: a provider need not keep to a request's."""
+    usage, cost = record.get("usage") or {}, record.get("cost_usd")
+    tokens, dollars = record.get("max_tokens"), record.get("max_cost_usd")
+    if tokens is not None and usage.get("total_tokens", 0) > tokens:
+        yield f"above --max-tokens {tokens}"
+    if dollars is not None and cost is not None and cost > dollars:
+        yield f"above --max-cost {money(dollars)}"
 
 
 def _beside(record: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,8 @@ import re
 import pytest
 from cli_process import Cli, chat
 
+from openai_batch.cli.wording import spending
+
 PRICE = ("--price-in", "500", "--price-out", "2000")
 FIVE = {
     "input_tokens": 5,
@@ -36,6 +38,19 @@ def test_what_a_run_cost_is_told_everywhere(cli: Cli) -> None:
     screen = cli.on_terminal("list", columns=160).stdout.decode()
     assert re.search(r"tokens +cost +input", re.sub(r"\x1b\[[0-9;]*m", "", screen))
     assert re.search(r" 10 +\$0\.013 +in\.jsonl", screen)
+
+
+def test_a_run_that_passed_a_ceiling_says_so() -> None:
+    """A provider need not obey what a request asks: the closing line tells, no error."""
+    record = {
+        "usage": {"total_tokens": 900},
+        "cost_usd": 2.5,
+        "max_tokens": 800,
+        "max_cost_usd": 2.0,
+    }
+    told = "900 tokens, $2.50, above --max-tokens 800, above --max-cost $2.00"
+    assert spending(record) == told
+    assert spending(record | {"max_tokens": 900, "max_cost_usd": 2.5}) == "900 tokens, $2.50"
 
 
 PROMPTS = [

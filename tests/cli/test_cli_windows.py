@@ -225,7 +225,7 @@ def test_a_rehearsal_is_a_summary(nobody: Cli) -> None:
             "provider  openai https://api.openai.com/v1",
             "endpoint  /v1/chat/completions",
             "model     gpt-4o-mini",
-            "tokens    24 in, no ceiling on what comes out",
+            "tokens    24 in, no ceiling on what comes out, without the lines that have faults",
             "cost      $0.0000060 or more, without an upper bound",
             "price     $0.25 in and $2.00 out for a million tokens of gpt-4o-mini (given)",
             "faults    3 missing_required_parameter: line 4",
