@@ -140,7 +140,7 @@ class Tally:
         functions = 0
         for tool in mappings(tools):
             function = tool.get("function", tool)
-            if not isinstance(function, Mapping) or tool.get("type") in _ELSEWHERE:
+            if not isinstance(function, Mapping) or tool.get("type") not in _SPELLED_OUT:
                 self.uncounted += 1  # a tool of the provider's own
             elif not isinstance(function.get("name"), str):
                 self.add_json(dict(tool))
@@ -196,20 +196,10 @@ def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-_ELSEWHERE = frozenset(
-    {
-        "web_search",
-        "web_search_preview",
-        "file_search",
-        "code_interpreter",
-        "computer_use_preview",
-        "image_generation",
-        "mcp",
-        "local_shell",
-        "shell",
-    }
-)
-"""Tools that bring in what nobody has seen yet: pages, files, pictures."""
+_SPELLED_OUT = (None, "function", "custom", "namespace")
+"""Tools that are shown to the model as the body has them. All others are the provider's own, which
+has its words for them, and most bring in what nobody has seen yet: pages, files, pictures. They
+come with dates in their names (web_search_2025_08_26), so that no list of them is ever whole."""
 
 _FUNCTION_KEYS = frozenset({"name", "description", "parameters", "input_schema", "strict", "type"})
 _SCHEMA_KEYS = frozenset(

@@ -259,12 +259,16 @@ def test_a_ceiling_is_that_of_all_answers(change: dict[str, Any], ceiling: int |
     assert count_request(CHAT, body).output_max == ceiling
 
 
-def test_search_has_no_bound() -> None:
-    """What it brings in, nobody has seen yet."""
-    body = {"model": "gpt-4o", "messages": HELLO, "web_search_options": {}}
-    assert count_request(CHAT, body).uncounted == 1
-    body = {"model": "gpt-4o", "input": "x", "tools": [{"type": "web_search"}]}
+@pytest.mark.parametrize(
+    "sort",
+    ["web_search", "web_search_2025_08_26", "web_search_preview_2025_03_11", "computer", "new", []],
+)
+def test_search_has_no_bound(sort: Any) -> None:
+    """What it and other tools of the provider's own bring in, nobody has seen yet."""
+    body = {"model": "gpt-4o", "input": "x", "tools": [{"type": sort, "name": "n"}]}
     assert count_request("/v1/responses", body).uncounted == 1
+    chat = {"model": "gpt-4o", "messages": HELLO, "web_search_options": {}}
+    assert count_request(CHAT, chat).uncounted == 1
 
 
 def test_a_schema_of_any_depth_is_no_error() -> None:
