@@ -72,8 +72,10 @@ def _count_chat(tally: Tally, body: Mapping[str, Any]) -> int | None:
     _count_answer_schema(tally, body.get("response_format"))
     tally.add_json(body.get("prediction"))
     tally.uncounted += body.get("web_search_options") is not None
-    ceiling = _natural(body.get("max_completion_tokens")) or _natural(body.get("max_tokens"))
-    return _times(ceiling, body.get("n"))
+    ceiling = body.get("max_completion_tokens")
+    if ceiling is None:
+        ceiling = body.get("max_tokens")
+    return _times(_natural(ceiling), body.get("n"))
 
 
 def _count_response(tally: Tally, body: Mapping[str, Any]) -> int | None:

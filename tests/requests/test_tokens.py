@@ -251,6 +251,10 @@ def test_nothing_that_is_sent_is_left_out(change: dict[str, Any], at_least: int)
         ({"max_tokens": 1e300}, None),
         ({"max_tokens": 10**400}, None),
         ({"max_tokens": True}, None),
+        ({"max_completion_tokens": 9}, 9),
+        ({"max_completion_tokens": None}, 100),
+        ({"max_completion_tokens": "900"}, None),
+        ({"max_completion_tokens": 10**13}, None),
     ],
 )
 def test_a_ceiling_is_that_of_all_answers(change: dict[str, Any], ceiling: int | None) -> None:
