@@ -38,16 +38,17 @@ def told_by_batch(usage: Any) -> Tokens | None:
     """What a batch object says that it took.
 
     None where it does not tell both sides, or nothing but zeros, which some servers send for what
-    they do not count.
+    they do not count. What a total has beyond both is output, as in results (`usage.tokens_in`).
     """
     for sides in (RESPONSES, CHAT):
         taken, made = (_read(usage, side) for side in sides)
         if taken is not None and made is not None and taken + made:
             of_input, of_output = (_part(usage, f"{side}_details") for side in sides)
+            made = max(made, (_read(usage, "total_tokens") or 0) - taken)
             return Tokens(
                 taken,
                 made,
-                max(_read(usage, "total_tokens") or 0, taken + made),
+                taken + made,
                 _read(of_input, "cached_tokens") or 0,
                 _read(of_input, "cache_write_tokens") or 0,
                 _read(of_output, "reasoning_tokens") or 0,

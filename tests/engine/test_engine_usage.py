@@ -272,6 +272,8 @@ def test_a_provider_cannot_make_up_models_without_end() -> None:
             (10, 5, 15, 4, 0, 3),
         ),
         ({"prompt_tokens": 3 * 10**10, "completion_tokens": 5}, (3 * 10**10, 5, 30000000005)),
+        ({"input_tokens": 10, "output_tokens": 5, "total_tokens": 915}, (10, 905, 915)),
+        ({"input_tokens": 10, "output_tokens": 5, "total_tokens": 1}, (10, 5, 15)),
         ({"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}, None),
         ({"input_tokens": 10}, None),
         ({"total_tokens": 10}, None),
