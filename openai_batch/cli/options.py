@@ -62,11 +62,13 @@ def parse_amount(text: str) -> float:
 
 def parse_dollars(text: str) -> Decimal:
     """US dollars, 0 or more, from `12.50` or `$1,250`."""
+    from ..requests.price import MOST_DOLLARS
+
     try:
         amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
     except ArithmeticError:
         amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount < 10**9:
+    if not amount.is_finite() or not 0 <= amount < MOST_DOLLARS:
         raise typer.BadParameter(f"{text!r} is no amount of US dollars: write it as in 12.50")
     return amount
 
