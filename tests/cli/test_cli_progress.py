@@ -102,7 +102,7 @@ LINES: list[tuple[events.Event, str]] = [
         events.Finished("run_1", 9, 9, 0, 0, 1, "/x/out.jsonl", None, USED),
         "9 requests: 9 succeeded, 0 failed, 0 missing "
         "(1 sent again that may have been executed before); 61234567 tokens, $12.34 "
-        "(estimated $9.10 to $1,520; $24.68 in real time); results in /x/out.jsonl",
+        "(estimated $9.10 to $1,521; $24.68 in real time); results in /x/out.jsonl",
     ),
     (
         events.Finished("run_1", 1, 1, 0, 0, 0, None, None, USED | OPEN_ENDED),
